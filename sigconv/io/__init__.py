@@ -1,0 +1,1 @@
+"""Bytes in and out: telemetry files as columns of numbers. No operation is imported here."""

@@ -1,0 +1,104 @@
+"""Windows by sample count: weighted taps, equal weights, local polynomials."""
+
+import numpy as np
+
+from sigconv.engines.cpu.compile import address
+from sigconv.engines.cpu.filter import Counted
+from sigconv.engines.cpu.tail import Piece
+from sigconv.engines.cpu.taps import ordered_sum, order_of_taps, unit_weights
+from sigconv.engines.cpu.threads import parallel, split
+from sigconv.plan import Policy
+
+
+class Taps(Counted):
+    """Any finite weights: y = sum of w[j] x[i - j] over present samples / their weight."""
+
+    start_kernel = "fir.start"
+
+    def __init__(self, weights: np.ndarray, channels: int, dtype: np.dtype, policy: Policy) -> None:
+        self.w, self.order, self.full = unit_weights(weights, dtype)
+        super().__init__(len(weights), channels, dtype, policy)
+
+    def run(self, piece: Piece, out: np.ndarray) -> None:
+        self.convolve(piece, out, self.omit)
+
+    def convolve(self, piece: Piece, out: np.ndarray, omit: int) -> None:
+        smooth, step, k = self.kernel("fir.smooth"), self.channels, self.width
+        source, w, order, y = (address(a) for a in (piece.source, self.w, self.order, out))
+        begin = piece.first * step
+
+        def task(lo: int, hi: int) -> None:
+            smooth(source, begin + lo, w, order, k, step, y, lo, hi - lo, self.full, omit, self.needed)
+
+        parallel(task, split(out.size, min(max(2**22 // k, 2**13), 2**17)))
+
+    def run_start(self, source: np.ndarray, y: np.ndarray, rows: int) -> None:
+        start = self.kernel("fir.start")
+        start(address(source), address(self.w), address(self.order), self.width, self.channels, address(y), rows)
+
+
+class Polynomial(Taps):
+    """Local least squares: the full window's fit is a row of weights; windows with something missing are refitted."""
+
+    start_kernel = None  # the fit itself knows where the series starts
+
+    def __init__(
+        self, weights: np.ndarray, degree: int, deriv: int, channels: int, dtype: np.dtype, policy: Policy
+    ) -> None:
+        super().__init__(weights, channels, dtype, policy)
+        self.order = order_of_taps(self.width, dtype)
+        self.w = np.asarray(weights, np.float64).astype(dtype)[self.order]
+        self.full = ordered_sum(self.w)
+        self.degree, self.deriv = degree, deriv
+
+    def run(self, piece: Piece, out: np.ndarray) -> None:
+        self.convolve(piece, out, omit=0)
+        fit, k, step = self.kernel("polynomial.smooth"), self.width, self.channels
+        known, first = self.known(piece), piece.first
+        source, y = address(piece.source), address(out) - first * step * self.dtype.itemsize
+        scale = 1.0 / k
+        unit = (-scale) ** self.deriv  # ages run against time
+
+        def task(lo: int, hi: int) -> None:
+            scratch = np.empty((4, k))
+            at = np.empty(2 * (self.deriv + 1))
+            for c in range(step):
+                fit(
+                    source, 0, y, known, first + lo, first + hi, c, step, 0, k, self.degree, self.deriv, scale, unit,
+                    1, self.omit, self.needed, *(address(row) for row in scratch), address(at),
+                )  # fmt: skip
+
+        parallel(task, split(piece.count, 2**16))
+
+
+def _groups(width: int) -> tuple[int, int]:
+    """Sizes of the shared partial sums: about the square root, or the cube root, of the width."""
+    if width < 12:
+        return 1, 1
+    if width < 200:
+        return round(width**0.5), 1
+    return round(width ** (1 / 3)), round(width ** (1 / 3))
+
+
+class Boxcar(Counted):
+    """Equal weights: the mean of the present samples."""
+
+    start_kernel = "boxcar.start"
+
+    def run(self, piece: Piece, out: np.ndarray) -> None:
+        smooth, step, width = self.kernel("boxcar.smooth"), self.channels, self.width
+        source, y, begin = address(piece.source), address(out), piece.first * step
+        b1, b2 = _groups(width)
+        block = max(2**12, 4 * width * step)
+
+        def task(lo: int, hi: int) -> None:
+            scratch = np.empty((4, min(block, hi - lo) + width * step + 64), self.dtype)
+            smooth(
+                source, begin + lo, width, b1, b2, step, y, lo, hi - lo, block, self.omit, self.needed,
+                *(address(row) for row in scratch),
+            )  # fmt: skip
+
+        parallel(task, split(out.size, max(2**17, block)))
+
+    def run_start(self, source: np.ndarray, y: np.ndarray, rows: int) -> None:
+        self.kernel("boxcar.start")(address(source), self.channels, address(y), rows)

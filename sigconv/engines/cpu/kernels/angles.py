@@ -1,0 +1,46 @@
+"""Angles as unit vectors and back, each by the C library's own functions so that pieces never matter."""
+
+import math
+from collections.abc import Callable
+from math import inf, nan
+
+from numba import types
+
+from sigconv.engines.cpu.kernels import compiler
+
+
+def vectors(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """y[2 i], y[2 i + 1] = cosine and sine of x[i] turns / period; what is missing stays so."""
+
+    def run(x, y, n, turn):  # type: ignore[no-untyped-def]
+        for i in range(n):
+            angle = float(x[i])
+            if abs(angle) < inf:
+                y[2 * i] = real(math.cos(angle * turn))
+                y[2 * i + 1] = real(math.sin(angle * turn))
+            else:
+                y[2 * i] = x[i]
+                y[2 * i + 1] = x[i]
+
+    return "xxiD", run
+
+
+def direction(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """y[i] = the direction of (x[2 i], x[2 i + 1]) in [0, period)."""
+
+    def run(x, y, n, turn, period):  # type: ignore[no-untyped-def]
+        for i in range(n):
+            east = float(x[2 * i])
+            north = float(x[2 * i + 1])
+            if east == east and north == north:
+                angle = real(math.atan2(north, east) / turn)
+                if angle < 0:
+                    angle = real(angle + period)
+                y[i] = angle if angle < real(period) else real(0)
+            else:
+                y[i] = real(nan)
+
+    return "xxiDD", run
+
+
+compile_kernel = compiler({"vectors": vectors, "direction": direction})

@@ -1,0 +1,110 @@
+"""exp and 1 - exp(-z) on tiles of float64, within about one unit in the last place."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import types
+from numpy.polynomial import chebyshev
+
+from sigconv.engines.cpu import tile as t
+from sigconv.engines.cpu.kernels import inlined
+from sigconv.engines.cpu.target import host
+
+_LOG2E = 1.44269504088896338700
+_LN2_HIGH = 6.93147180369123816490e-01  # ln 2 in two parts: n times the first is exact for |n| < 2**20
+_LN2_LOW = 1.90821492927058770002e-10
+_ROUNDER = 6755399441055744.0  # 1.5 * 2**52: adding it rounds to an integer, kept in the low bits
+_HALF_LN2 = 0.5 * np.log(2.0)
+
+
+def _polynomial(degree: int) -> list[float]:
+    """Coefficients of (expm1(r) - r)/r**2 on |r| <= ln(2)/2, interpolated at Chebyshev nodes."""
+    reach = _HALF_LN2 * 1.0001
+    nodes = np.cos(np.pi * (np.arange(200) + 0.5) / 200)
+    r = (nodes * reach).astype(np.longdouble)
+    total, term = np.zeros_like(r), np.ones_like(r) / 2
+    for i in range(3, 30):
+        total, term = total + term, term * r / i
+    fit = chebyshev.cheb2poly(chebyshev.chebfit(nodes, total.astype(np.float64), degree))
+    return [float(c / reach**i) for i, c in enumerate(fit)]
+
+
+@cache
+def tile_functions(count: int, lanes: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """``(exp, decay)`` for float64 tiles: exp(v) for v <= 0, and 1 - exp(-z) for z >= 0."""
+    _, _, _, spread, _ = t.shape(types.float64, count, lanes)
+    fma, sub, add, mul, negative = t.fma, t.sub, t.add, t.mul, t.negative
+    where_less, power_of_two = t.where_less, t.power_of_two
+    c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 = _polynomial(10)
+
+    @inlined
+    def reduced(v):  # type: ignore[no-untyped-def]
+        """v = n ln 2 + r: (2**n, expm1(r)), each step on all vectors so that they overlap."""
+        v = where_less(spread(-700.0), v, v, spread(-700.0))
+        shifted = fma(v, spread(_LOG2E), spread(_ROUNDER))
+        n = sub(shifted, spread(_ROUNDER))
+        r = fma(n, spread(-_LN2_HIGH), v)
+        r = fma(n, spread(-_LN2_LOW), r)
+        p = fma(spread(c10), r, spread(c9))
+        p = fma(p, r, spread(c8))
+        p = fma(p, r, spread(c7))
+        p = fma(p, r, spread(c6))
+        p = fma(p, r, spread(c5))
+        p = fma(p, r, spread(c4))
+        p = fma(p, r, spread(c3))
+        p = fma(p, r, spread(c2))
+        p = fma(p, r, spread(c1))
+        p = fma(p, r, spread(c0))
+        return power_of_two(shifted), fma(mul(p, r), r, r)
+
+    @inlined
+    def exp(v):  # type: ignore[no-untyped-def]
+        scale, fraction = reduced(v)
+        return fma(scale, fraction, scale)
+
+    @inlined
+    def decay(z):  # type: ignore[no-untyped-def]
+        scale, fraction = reduced(negative(z))
+        return fma(negative(scale), fraction, sub(spread(1.0), scale))
+
+    _ = add
+    return exp, decay
+
+
+@cache
+def decay_functions() -> tuple[int, Callable[..., Any], Callable[..., Any]]:
+    """``(block, decays, decay)``: decays of up to ``block`` consecutive steps, and of a single age."""
+    lanes = host().vector_bytes // 8
+    vectors = 4
+    block, _, load_float, spread, _ = t.shape(types.float64, vectors, lanes)
+    _, _, load, _, _ = t.shape(types.int64, vectors, lanes)
+    _, _, _, single, _ = t.shape(types.float64, 1, 1)
+    _, wide = tile_functions(vectors, lanes)
+    _, one = tile_functions(1, 1)
+    sub, mul, to_float, store = t.sub, t.mul, t.to_float, t.store
+
+    @inlined
+    def decay(z, out, at):  # type: ignore[no-untyped-def]
+        """out[at] = 1 - exp(-z)."""
+        store(one(single(z)), out, at)
+
+    @inlined
+    def decays(times, first, n, before, rate, out):  # type: ignore[no-untyped-def]
+        """out[k] = 1 - exp(-rate (times[first + k] - times[first + k - 1])); ``before`` is the stamp ahead of row 0."""
+        if n == block and first > 0:
+            ages = to_float(sub(load(times, first), load(times, first - 1)))
+            store(wide(mul(ages, spread(rate))), out, 0)
+            return
+        previous = before
+        for k in range(n):
+            stamp = times[first + k]
+            decay(float(stamp - previous) * rate, out, k)
+            previous = stamp
+
+    _ = load_float
+    return block, decays, decay
+
+
+__all__ = ["decay_functions", "tile_functions"]

@@ -1,0 +1,138 @@
+"""Finite weighted windows by sample count: one ordered chain of multiply-adds per output."""
+
+from collections.abc import Callable
+from math import inf, nan
+from typing import Any
+
+from numba import types
+
+from sigconv.engines.cpu import tile as t
+from sigconv.engines.cpu.kernels import compiler, inlined
+from sigconv.engines.cpu.taps import SHARE_BYTES, SHARED
+from sigconv.engines.cpu.target import host
+
+
+def _tiles(real: types.Float) -> list[tuple[int, int]]:
+    """(vectors, lanes) of the tiles used, widest first; the last is a scalar."""
+    lanes = host().vector_bytes * 8 // real.bitwidth
+    return [(host().accumulators, lanes), (1, lanes), (1, 1)]
+
+
+def _tile_function(real: types.Float, count: int, lanes: int) -> Callable[..., Any]:
+    """One tile of outputs at ``at``; answers whether something in its windows was missing."""
+    share = SHARE_BYTES * 8 // real.bitwidth  # taps this far apart share loads
+    vectors = share // lanes
+    size, zeros, load, spread, _ = t.shape(real, count, lanes)
+    four_taps, three_taps, two_taps = (t.shape(real, count, lanes, n, vectors).fma_taps for n in (4, 3, 2))
+    fma, store, add, div = t.fma, t.store, t.add, t.div
+    where_finite, where_equal, all_finite, all_equal = t.where_finite, t.where_equal, t.all_finite, t.all_equal
+    assert SHARED == 4
+
+    @inlined
+    def one_tile(x, at, w, order, k, step, y, to, full, omit, needed, suspect):  # type: ignore[no-untyped-def]
+        if not suspect:
+            acc = zeros()
+            j = 0
+            if lanes > 1 and step == 1:
+                while k - j >= 4 * share:
+                    for r in range(share):
+                        acc = four_taps(acc, x, at - j - r, w, j + 4 * r)
+                    j += 4 * share
+                if k - j >= 3 * share:
+                    for r in range(share):
+                        acc = three_taps(acc, x, at - j - r, w, j + 3 * r)
+                    j += 3 * share
+                elif k - j >= 2 * share:
+                    for r in range(share):
+                        acc = two_taps(acc, x, at - j - r, w, j + 2 * r)
+                    j += 2 * share
+            while j < k:
+                acc = fma(load(x, at - order[j] * step), spread(w[j]), acc)
+                j += 1
+            if not omit or all_finite(acc):
+                store(acc, y, to)
+                return False
+        num = zeros()
+        den = zeros()
+        for j in range(k):
+            value = load(x, at - order[j] * step)
+            weight = spread(w[j])
+            num = where_finite(value, fma(value, weight, num), num)
+            den = where_finite(value, add(den, weight), den)
+        ratio = where_equal(den, spread(full), num, div(num, den))
+        store(ratio, y, to)
+        if needed > 1 or not all_finite(ratio):
+            for lane in range(size):
+                newest = real(nan)
+                present = 0
+                for j in range(k):
+                    value = x[at + lane - j * step]
+                    if abs(value) < inf:
+                        if present == 0:
+                            newest = value
+                        present += 1
+                        if present >= needed and y[to + lane] == y[to + lane]:
+                            break
+                if present < needed:
+                    y[to + lane] = nan
+                elif not abs(y[to + lane]) < inf:
+                    y[to + lane] = newest
+        return not all_equal(den, spread(full))
+
+    return one_tile
+
+
+def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """y[to + i] = sum of w[j] x[at + i - order[j] step] over present samples, / their weight; 0 <= i < n.
+
+    ``w`` stands in the order of summation and ``order`` holds each tap's age in rows. Windows must lie inside x.
+    """
+    (wide, wide_lanes), (one, one_lanes), (_, _) = _tiles(real)
+    wide_tile = _tile_function(real, wide, wide_lanes)
+    one_tile = _tile_function(real, one, one_lanes)
+    scalar = _tile_function(real, 1, 1)
+    big, small = wide * wide_lanes, one * one_lanes
+
+    def run(x, at, w, order, k, step, y, to, n, full, omit, needed):  # type: ignore[no-untyped-def]
+        total = real(full)
+        suspect = False
+        i = 0
+        if n >= big:
+            while i < n:
+                i = min(i, n - big)  # the last tile overlaps: the same bits once more
+                suspect = wide_tile(x, at + i, w, order, k, step, y, to + i, total, omit, needed, suspect)
+                i += big
+        elif n >= small:
+            while i < n:
+                i = min(i, n - small)
+                suspect = one_tile(x, at + i, w, order, k, step, y, to + i, total, omit, needed, suspect)
+                i += small
+        else:
+            while i < n:
+                suspect = scalar(x, at + i, w, order, k, step, y, to + i, total, omit, needed, suspect)
+                i += 1
+
+    return "xixliixiiDii", run
+
+
+def start(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """The first rows of a series whose missing values count: windows that end at row 0, renormalised by weight."""
+
+    def run(x, w, order, k, step, y, rows):  # type: ignore[no-untyped-def]
+        for row in range(rows):
+            for c in range(step):
+                num = real(0)
+                den = real(0)
+                for j in range(k):
+                    if order[j] <= row:
+                        num += w[j] * x[(row - order[j]) * step + c]
+                        den += w[j]
+                if den == 0:
+                    num = x[row * step + c]
+                    den = real(1)
+                y[row * step + c] = num / den
+
+    return "xxliixi", run
+
+
+compile_kernel = compiler({"smooth": smooth, "start": start})

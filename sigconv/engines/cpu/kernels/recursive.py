@@ -1,0 +1,288 @@
+"""Exponential windows: one running estimate and the weight behind it.
+
+For a decay ``w`` from one row to the next (w = alpha, or 1 - exp(-dt/tau)) the weight of the past shrinks by 1 - w,
+a present sample adds 1, and the estimate moves towards it by its share:
+
+    mass = mass (1 - w) + 1        estimate += (x - estimate) / mass
+
+Written this way a constant stays exactly what it is. With equal steps the mass converges to a fixed number, and four
+samples are then taken together from the estimate before them, which cuts the chain of dependent operations.
+"""
+
+from collections.abc import Callable
+from math import inf, nan
+from typing import Any
+
+from numba import types
+
+from sigconv.engines.cpu import tile as t
+from sigconv.engines.cpu.kernels import compiler, inlined
+from sigconv.engines.cpu.kernels.decay import decay_functions
+from sigconv.engines.cpu.target import host
+
+# One channel's state: rows of the array `state`, each holding one number a channel. `BASE`, `LEAD` and `LAST` belong
+# to a group of four samples taken together: the estimate before it and its weighted differences so far.
+ESTIMATE, MASS, COUNT, BASE, LEAD, LAST, GROUPED = range(7)
+
+
+@inlined
+def settled(mass: float, w: float) -> bool:
+    """Whether one more sample leaves the mass unchanged, to the last bit."""
+    return t.scalar_fma(-w, mass, mass) + 1.0 == mass
+
+
+def even(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """Equal steps: channels [c0, c1) of x (rows, step) into y, a row's place in its group of four being row + phase."""
+    fma = t.scalar_fma
+    lanes = host().vector_bytes // 8
+    vectors = 4
+    real_size, _, load, _, _ = t.shape(real, vectors, lanes)
+    wide, _, load_state, spread, _ = t.shape(types.float64, vectors, lanes)
+    assert real_size == wide
+    vfma, sub, div, negative, add, store = t.fma, t.sub, t.div, t.negative, t.add, t.store
+    widen, narrow, all_finite, all_equal = t.widen, t.narrow_to(real), t.all_finite, t.all_equal
+
+    @inlined
+    def row(x, y, at, c, step, state, w, place, omit, needed):  # type: ignore[no-untyped-def]
+        """One sample of one channel."""
+        estimate = state[ESTIMATE * step + c]
+        mass = state[MASS * step + c]
+        count = state[COUNT * step + c]
+        if place == 0:
+            state[BASE * step + c] = estimate
+            state[GROUPED * step + c] = 1.0 if settled(mass, w) else 0.0
+        value = float(x[at])
+        present = abs(value) < inf or omit == 0
+        if present:
+            count += 1.0
+            state[COUNT * step + c] = count
+        if present and state[GROUPED * step + c] == 1.0:
+            d = 1.0 - w
+            base = state[BASE * step + c]
+            e = value - base
+            lead = state[LEAD * step + c]
+            if place == 0:
+                h = e
+                state[LEAD * step + c] = h
+            elif place == 1:
+                h = fma(d, lead, e)
+                state[LEAD * step + c] = h
+            elif place == 2:
+                h = fma(d, lead, e)
+                state[LAST * step + c] = e
+            else:
+                h = fma(d * d, lead, fma(d, state[LAST * step + c], e))
+            estimate = fma(1.0 / mass, h, base)
+        else:
+            state[GROUPED * step + c] = 0.0
+            mass = fma(-w, mass, mass)
+            if present:
+                mass += 1.0
+                estimate = fma(1.0 / mass, value - estimate, estimate)
+            state[MASS * step + c] = mass
+        state[ESTIMATE * step + c] = estimate
+        y[at] = real(estimate) if count >= needed else real(nan)
+
+    @inlined
+    def one_channel(x, y, rows, c, step, state, w, phase, omit, needed):  # type: ignore[no-untyped-def]
+        d = 1.0 - w
+        d2 = d * d
+        i = 0
+        while i < rows:
+            place = (i + phase) & 3
+            mass = state[MASS * step + c]
+            count = state[COUNT * step + c]
+            if place == 0 and count >= needed and settled(mass, w):
+                gain = 1.0 / mass
+                base = state[ESTIMATE * step + c]
+                first = i
+                while i + 4 <= rows:
+                    at = i * step + c
+                    x0 = float(x[at])
+                    x1 = float(x[at + step])
+                    x2 = float(x[at + 2 * step])
+                    x3 = float(x[at + 3 * step])
+                    if not abs(((x0 - x0) + (x1 - x1)) + ((x2 - x2) + (x3 - x3))) < inf:
+                        break
+                    e0 = x0 - base
+                    e2 = x2 - base
+                    lead = fma(d, e0, x1 - base)
+                    whole = fma(d2, lead, fma(d, e2, x3 - base))
+                    y[at] = real(fma(gain, e0, base))
+                    y[at + step] = real(fma(gain, lead, base))
+                    y[at + 2 * step] = real(fma(gain, fma(d, lead, e2), base))
+                    base = fma(gain, whole, base)
+                    y[at + 3 * step] = real(base)
+                    i += 4
+                state[ESTIMATE * step + c] = base
+                state[COUNT * step + c] += i - first
+                if i >= rows:
+                    break
+            row(x, y, i * step + c, c, step, state, w, (i + phase) & 3, omit, needed)
+            i += 1
+
+    @inlined
+    def channels(x, y, rows, c, step, state, w, phase, omit, needed):  # type: ignore[no-untyped-def]
+        """Whole vectors of channels: the same arithmetic, lane by lane."""
+        d = spread(1.0 - w)
+        d2 = spread((1.0 - w) * (1.0 - w))
+        i = 0
+        while i < rows:
+            ready = ((i + phase) & 3) == 0
+            if ready:
+                mass = load_state(state, MASS * step + c)
+                ready = all_equal(add(vfma(spread(-w), mass, mass), spread(1.0)), mass)
+                for k in range(wide):
+                    ready = ready and state[COUNT * step + c + k] >= needed
+            if ready:
+                gain = div(spread(1.0), mass)
+                base = load_state(state, ESTIMATE * step + c)
+                first = i
+                while i + 4 <= rows:
+                    at = i * step + c
+                    x0 = load(x, at)
+                    x1 = load(x, at + step)
+                    x2 = load(x, at + 2 * step)
+                    x3 = load(x, at + 3 * step)
+                    if not (all_finite(x0) and all_finite(x1) and all_finite(x2) and all_finite(x3)):
+                        break
+                    e0 = sub(widen(x0), base)
+                    e2 = sub(widen(x2), base)
+                    lead = vfma(d, e0, sub(widen(x1), base))
+                    whole = vfma(d2, lead, vfma(d, e2, sub(widen(x3), base)))
+                    store(narrow(vfma(gain, e0, base)), y, at)
+                    store(narrow(vfma(gain, lead, base)), y, at + step)
+                    store(narrow(vfma(gain, vfma(d, lead, e2), base)), y, at + 2 * step)
+                    base = vfma(gain, whole, base)
+                    store(narrow(base), y, at + 3 * step)
+                    i += 4
+                store(base, state, ESTIMATE * step + c)
+                for k in range(wide):
+                    state[COUNT * step + c + k] += i - first
+                if i >= rows:
+                    break
+            for k in range(wide):
+                row(x, y, i * step + c + k, c + k, step, state, w, (i + phase) & 3, omit, needed)
+            i += 1
+
+    def run(x, y, rows, c0, c1, step, state, w, phase, omit, needed):  # type: ignore[no-untyped-def]
+        c = c0
+        while c + wide <= c1:
+            channels(x, y, rows, c, step, state, w, phase, omit, needed)
+            c += wide
+        while c < c1:
+            one_channel(x, y, rows, c, step, state, w, phase, omit, needed)
+            c += 1
+
+    return "xxiiiidDiii", run
+
+
+# The timed kernel's state beyond ESTIMATE, MASS and COUNT: decay since the last present sample, as a weight and as an
+# age in units of tau, and the newest present value.
+PENDING, AGE, NEWEST = 3, 4, 5
+SAMPLE, FIRST, HOLD, LINEAR = range(4)
+
+
+def timed(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """Uneven steps: one channel of x (rows, step) into y; dt from stamp to stamp, ``before`` that of the row before."""
+    fma = t.scalar_fma
+    block, decays, _ = decay_functions()
+
+    @inlined
+    def ramp(age, w):  # type: ignore[no-untyped-def]
+        """The share of w that falls to the older end of a straight line over ``age``."""
+        if age > 0.05:
+            return w / age - (1.0 - w)
+        a = age
+        return a * (1 / 2 + a * (-1 / 3 + a * (1 / 8 + a * (-1 / 30 + a * (1 / 144 + a * (-1 / 840))))))
+
+    def run(x, y, t, before, rows, c, step, state, rate, mode, omit, needed, w):  # type: ignore[no-untyped-def]
+        estimate = state[ESTIMATE]
+        mass = state[MASS]
+        count = state[COUNT]
+        pending = state[PENDING]
+        age = state[AGE]
+        newest = state[NEWEST]
+        previous = before
+        i = 0
+        while i < rows:
+            m = min(block, rows - i)
+            decays(t, i, m, previous, rate, w)
+            previous = t[i + m - 1]
+            q = 0
+            if count >= needed and count > 0 and mode <= FIRST and step == 1:
+                total = 0.0
+                for k in range(m):
+                    v = float(x[i + k])
+                    total += v - v
+                if abs(total) < inf:
+                    if mode == SAMPLE:
+                        for k in range(m):
+                            mass = fma(-w[k], mass, mass) + 1.0
+                            estimate = fma(1.0 / mass, float(x[i + k]) - estimate, estimate)
+                            y[i + k] = real(estimate)
+                        q = m
+                        count += m
+                    elif pending == 0.0:
+                        for k in range(m):
+                            estimate = fma(w[k], float(x[i + k]) - estimate, estimate)
+                            y[i + k] = real(estimate)
+                        q = m
+                        count += m
+            while q < m:
+                at = (i + q) * step + c
+                value = float(x[at])
+                decay = w[q]
+                present = abs(value) < inf or omit == 0
+                if mode == SAMPLE:
+                    mass = fma(-decay, mass, mass)
+                    if present:
+                        mass += 1.0
+                        estimate = fma(1.0 / mass, value - estimate, estimate)
+                elif mode == FIRST:
+                    pending = fma(-decay, pending, pending) + decay
+                    if present:
+                        estimate = value if count == 0 else fma(pending, value - estimate, estimate)
+                        pending = 0.0
+                elif mode == HOLD:
+                    if count > 0:
+                        mass = fma(-decay, mass, mass) + decay
+                        if mass > 0:
+                            estimate = fma(decay / mass, newest - estimate, estimate)
+                    if present:
+                        newest = value
+                    if mass == 0:
+                        estimate = newest
+                else:
+                    pending = fma(-decay, pending, pending) + decay
+                    stamp = t[i + q]
+                    age += float(stamp - (before if i + q == 0 else t[i + q - 1])) * rate
+                    if present:
+                        if count > 0:
+                            mass = fma(-pending, mass, mass) + pending
+                            older = ramp(age, pending)
+                            if mass > 0:
+                                part = fma(older, newest - estimate, (pending - older) * (value - estimate))
+                                estimate += part / mass
+                        if mass == 0:
+                            estimate = value
+                        newest = value
+                        pending = 0.0
+                        age = 0.0
+                if present:
+                    count += 1.0
+                y[at] = real(estimate) if count >= needed else real(nan)
+                q += 1
+            i += m
+        state[ESTIMATE] = estimate
+        state[MASS] = mass
+        state[COUNT] = count
+        state[PENDING] = pending
+        state[AGE] = age
+        state[NEWEST] = newest
+
+    return "xxliiiidDiiid", run
+
+
+
+compile_kernel = compiler({"even": even, "timed": timed})

@@ -1,0 +1,101 @@
+"""Running medians and the Hampel filter, by sample count and by time."""
+
+import numpy as np
+
+from sigconv.engines.cpu.compile import address, kernel
+from sigconv.engines.cpu.filter import Counted, State
+from sigconv.engines.cpu.tail import Piece
+from sigconv.engines.cpu.threads import parallel, split
+from sigconv.engines.cpu.timed import Timed
+from sigconv.plan import Policy, Ranks
+
+_SMALL = 4096  # rows up to which the sorted window is carried from call to call
+
+
+def _grain(window: int) -> int:
+    """Rows a thread takes at a time: enough to make up for sorting its first window."""
+    return max(2**15, 32 * window)
+
+
+class Ranked(Counted):
+    """The window's rows sorted, a channel at a time."""
+
+    def __init__(self, ranks: Ranks, channels: int, dtype: np.dtype, policy: Policy) -> None:
+        self.ranks = ranks
+        super().__init__(ranks.width, channels, dtype, policy)
+
+    def restart(self) -> None:
+        super().restart()
+        self.flags = np.zeros((0, self.channels), np.uint8)
+        self._forget_order()
+
+    def _forget_order(self) -> None:
+        """The order is remade from the rows kept; it is speed, not state."""
+        self.sorted = np.empty((self.channels, self.width + 1), self.dtype)
+        self.places = np.full((self.channels, 3), -1, np.int64)
+
+    def restore(self, state: State) -> None:
+        super().restore(state)
+        self._forget_order()
+
+    def process(self, x: np.ndarray, t: np.ndarray | None, out: np.ndarray) -> None:
+        self.flags = np.zeros((0, self.channels), np.uint8)
+        super().process(x, t, out)
+
+    def run(self, piece: Piece, out: np.ndarray) -> None:
+        flags = np.zeros(out.shape, np.uint8)
+        known, step = self.known(piece), self.channels
+        source = address(piece.source)
+        y = address(out) - piece.first * step * self.dtype.itemsize
+        marks = address(flags) - piece.first * step
+        median, ranks = self.kernel("rank.median"), self.ranks
+        carried = piece.count <= _SMALL
+
+        def task(lo: int, hi: int) -> None:
+            for c in range(step):
+                order = self.sorted[c] if carried else np.empty(self.width + 1, self.dtype)
+                place = self.places[c] if carried else np.full(3, -1, np.int64)
+                if place[0] >= 0:
+                    place[2] += piece.first
+                median(
+                    source, 0, y, marks, known, piece.first + lo, piece.first + hi, c, step, 0, self.width,
+                    int(ranks.hampel), ranks.threshold, ranks.min_scale, self.omit, self.needed,
+                    address(order), address(place),
+                )  # fmt: skip
+                place[2] -= piece.first + hi
+
+        parallel(task, split(piece.count, _SMALL if carried else _grain(self.width)))
+        if not carried:
+            self.places[:] = -1
+        self.flags = np.concatenate([self.flags, flags])
+
+    def _mend_start(self, early: np.ndarray, out: np.ndarray) -> None:
+        if not self.ranks.hampel:
+            super()._mend_start(early, out)
+
+
+class RankedByTime(Timed):
+    """The window's samples sorted."""
+
+    real = None
+
+    def __init__(self, ranks: Ranks, dtype: np.dtype, policy: Policy) -> None:
+        self.ranks = ranks
+        super().__init__(ranks.width, dtype, policy)
+
+    def run(self, x: np.ndarray, t: np.ndarray, y: np.ndarray, lo: int) -> None:
+        flags = np.zeros(len(x), np.uint8)
+        ranks = self.ranks
+        median = kernel("rank.median", self.dtype)
+
+        def task(a: int, b: int) -> None:
+            order = np.empty(self.largest_window(t, a, b) + 1, self.dtype)
+            place = np.full(3, -1, np.int64)
+            median(
+                address(x), address(t), address(y), address(flags), self.oldest(t, int(t[max(a - 1, 0)])), a, b,
+                0, 1, 1, self.support, int(ranks.hampel), ranks.threshold, ranks.min_scale, self.omit, self.needed,
+                address(order), address(place),
+            )  # fmt: skip
+
+        self.ranges(lo, len(x), task, _grain(64))
+        self.flags = flags[lo:, None]

@@ -1,0 +1,93 @@
+"""Which columns of a table are meant: by name, number or pattern, or the only one that holds numbers."""
+
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from sigconv.errors import SigconvError
+from sigconv.io.rows import Row, bare, is_number
+
+# Rows looked at to tell numbers from text: a column that is empty in all of them holds no numbers.
+SAMPLE = 100
+_TIME_WORDS = {"time", "timestamp", "datetime", "epoch"}
+
+
+class TelemetryError(SigconvError):
+    """What stands in a file cannot be filtered as asked; the message names the column or the line."""
+
+
+def names_of(header: Row) -> list[str]:
+    """Names in a header row, without quotes, blanks and byte order mark."""
+    cells = [header[0].removeprefix(b"\xef\xbb\xbf"), *header[1:]]
+    return [bare(cell).replace(b'""', b'"').decode("utf-8", "surrogateescape") for cell in cells]
+
+
+def find(names: Sequence[str], wanted: str) -> list[int]:
+    """Positions that ``wanted`` means: an exact name, else a number counted from 1, else a pattern with ``*``.
+
+    Raises
+    ------
+    TelemetryError
+        Where there is none, or a name occurs twice.
+
+    Examples
+    --------
+    >>> find(["time", "x", "y"], "y"), find(["time", "x", "y"], "2"), find(["t", "acc x", "acc y"], "acc*")
+    ([2], [1], [1, 2])
+    """
+    exact = [i for i, name in enumerate(names) if name == wanted]
+    if len(exact) > 1:
+        numbers = " and ".join(str(i + 1) for i in exact)
+        raise TelemetryError(f"{len(exact)} columns are named {wanted!r}; give one by its number ({numbers})")
+    if exact:
+        return exact
+    if re.fullmatch("[0-9]{1,9}", wanted):
+        if 1 <= int(wanted) <= len(names):
+            return [int(wanted) - 1]
+        raise TelemetryError(f"no column {wanted}; columns are numbered 1 to {len(names)}")
+    matching = [i for i, name in enumerate(names) if fnmatchcase(name, wanted)]
+    if not matching:
+        raise TelemetryError(f"no column {wanted!r}; there are {_listed(names)}")
+    return matching
+
+
+def find_one(names: Sequence[str], wanted: str) -> int:
+    """The one position that ``wanted`` means."""
+    found = find(names, wanted)
+    if len(found) > 1:
+        raise TelemetryError(f"{wanted!r} matches several columns: {_listed([names[i] for i in found])}")
+    return found[0]
+
+
+def only_numeric(names: Sequence[str], rows: list[Row], time: int | None, complete: bool) -> int | None:
+    """The only column of numbers beside the time column; None while ``rows`` do not settle it.
+
+    Without ``time``, a column that is called time does not count. Where ``complete``, nothing more will come.
+    """
+    settled: dict[int, bool] = {}
+    for row in rows[:SAMPLE]:
+        for i in range(min(len(names), len(row))):
+            if i not in settled and (verdict := is_number(row[i])) is not None:
+                settled[i] = verdict
+        if len(settled) == len(names):
+            break
+    else:
+        if len(rows) < SAMPLE and not complete:
+            return None
+    numeric = [i for i, yes in sorted(settled.items()) if yes]
+    candidates = [i for i in numeric if (i != time if time is not None else not _is_called_time(names[i]))]
+    if len(candidates) != 1:
+        problem = "several columns hold" if candidates else "no column beside the time holds"
+        listed = _listed([names[i] for i in candidates or range(len(names))])
+        raise TelemetryError(f"{problem} numbers; choose with -c from {listed}")
+    return candidates[0]
+
+
+def _is_called_time(name: str) -> bool:
+    words = re.split("[^A-Za-z]+", name)
+    return name == "t" or words[0] == "t" or not _TIME_WORDS.isdisjoint(word.lower() for word in words)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [repr(name) for name in names[:20]]
+    return ", ".join(shown) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

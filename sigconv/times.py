@@ -1,0 +1,120 @@
+"""Stamps: whatever holds times, as int64 nanoseconds in order."""
+
+from typing import Any
+
+import numpy as np
+
+UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
+_LIMIT = 2**62  # differences of two stamps must fit int64
+_EPOCH = (600_000_000, 4_200_000_000)  # 1989 to 2103, in seconds
+
+
+def as_nanoseconds(times: Any, time_unit: str = "ns") -> np.ndarray:
+    """Stamps as int64 nanoseconds; their order is checked by `check_order`.
+
+    Parameters
+    ----------
+    times : array_like, shape (n,)
+        datetime64 or timedelta64 of any unit, seconds as floats, or integers in ``time_unit``. Floats are taken in
+        ``time_unit`` too where it is not the default.
+    time_unit : {"ns", "us", "ms", "s"}
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        For NaT, NaN or infinity, stamps too far off for int64 nanoseconds, and numbers that look like an epoch in
+        another unit.
+    TypeError
+        For anything that holds no times.
+
+    Examples
+    --------
+    >>> as_nanoseconds([0.0, 0.25])
+    array([        0, 250000000])
+    >>> as_nanoseconds([3, 4], "us")
+    array([3000, 4000])
+    """
+    if time_unit not in UNITS:
+        raise ValueError(f"time_unit must be one of {', '.join(map(repr, UNITS))}, got {time_unit!r:.80}")
+    values = getattr(times, "values", times) if type(times).__module__.startswith("pandas") else times
+    stamps = np.asarray(values)
+    if stamps.ndim != 1:
+        raise ValueError(f"times must have one dimension, got shape {stamps.shape}")
+    if stamps.dtype.kind in "mM":
+        return _from_datetimes(stamps)
+    if stamps.size == 0:
+        return np.zeros(0, np.int64)
+    if stamps.dtype.kind in "iu":
+        return _from_integers(stamps, time_unit)
+    if stamps.dtype.kind == "f":
+        return _from_floats(stamps, time_unit)
+    raise TypeError(f"times must be datetime64, float seconds or integers, got dtype {stamps.dtype}")
+
+
+def _from_datetimes(stamps: np.ndarray) -> np.ndarray:
+    missing = np.isnat(stamps)
+    if missing.any():
+        raise ValueError(f"times must not be missing: NaT at index {int(missing.argmax())}")
+    kind = "datetime64" if stamps.dtype.kind == "M" else "timedelta64"
+    if stamps.size and np.datetime_data(stamps.dtype)[0] != "ns":
+        rough = stamps.astype(f"{kind}[s]").astype(np.int64)
+        _check_reach(np.abs(rough).max() * 1e9)
+    ns = stamps.astype(f"{kind}[ns]").astype(np.int64)
+    if ns.size:
+        _check_reach(max(-float(ns.min()), float(ns.max())))
+    return ns
+
+
+def _from_integers(stamps: np.ndarray, unit: str) -> np.ndarray:
+    low, high = int(stamps.min()), int(stamps.max())
+    _check_unit(low, high, unit, f"integer times are taken in {unit}")
+    _check_reach(max(-low, high) * UNITS[unit])
+    return stamps.astype(np.int64) * UNITS[unit]
+
+
+def _from_floats(stamps: np.ndarray, unit: str) -> np.ndarray:
+    unit = "s" if unit == "ns" else unit
+    finite = np.isfinite(stamps)
+    if not finite.all():
+        at = int((~finite).argmax())
+        raise ValueError(f"times must be finite: {stamps[at]} at index {at}")
+    low, high = float(stamps.min()), float(stamps.max())
+    _check_unit(low, high, unit, f"float times are taken in {'seconds' if unit == 's' else unit}")
+    _check_reach(max(-low, high) * UNITS[unit])
+    whole = np.floor(stamps)  # apart, so that a long epoch does not cost the fraction its last digits
+    fraction = np.rint((stamps - whole).astype(np.float64) * UNITS[unit]).astype(np.int64)
+    return whole.astype(np.int64) * UNITS[unit] + fraction
+
+
+def _check_unit(low: float, high: float, unit: str, rule: str) -> None:
+    for other, ns in UNITS.items():
+        first, last = (bound * (10**9 // ns) for bound in _EPOCH)
+        if other != unit and first <= low and high <= last and ns > UNITS[unit]:
+            hint = f"pass time_unit={other!r}, or timedelta64 if they are elapsed times"
+            raise ValueError(f"{rule}, but {low} to {high} look like an epoch in {other}: {hint}")
+        if other != unit and first <= low and high <= last and ns < UNITS[unit]:
+            raise ValueError(f"{rule}, but {low} to {high} look like an epoch in {other}: pass integers and time_unit={other!r}")
+
+
+def _check_reach(furthest: float) -> None:
+    if furthest > _LIMIT:
+        raise ValueError("times must lie within 146 years of their origin (64-bit nanoseconds)")
+
+
+def check_order(stamps: np.ndarray, before: int | None = None) -> None:
+    """An error that names the first stamp that goes back; ``before`` is the stamp ahead of the first."""
+    if before is not None and stamps.size and stamps[0] < before:
+        raise ValueError(f"times must not go back: index 0 is {_seconds(before - int(stamps[0]))} before the last one fed")
+    back = stamps[1:] < stamps[:-1]
+    if back.any():
+        at = int(back.argmax()) + 1
+        step = _seconds(int(stamps[at - 1]) - int(stamps[at]))
+        raise ValueError(f"times must not go back: index {at} is {step} before index {at - 1}")
+
+
+def _seconds(ns: int) -> str:
+    return f"{ns / 1e9:.9g} s"
