@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sigconv._durations import read_size
-from sigconv.checks import not_negative, positive
+from sigconv.checks import not_negative
 from sigconv.engines.cpu.angles import direction, unit_vectors
 from sigconv.engines.cpu.build import build_filter
 from sigconv.engines.cpu.filter import Filter
@@ -73,7 +73,7 @@ class CausalFilter:
                 self._feed_columns(part, k * self.channels // apart, values, t, target, flags, columns)
         if self.policy.period is not None:
             direction(target, self.policy.period, out)
-        if self.policy.nan_policy == "keep" and not self.hampel:
+        if self.policy.nan_policy == "keep":
             out[~np.isfinite(x)] = np.nan
         if t is not None:
             self.last = int(t[-1])
@@ -160,7 +160,7 @@ def _refuse_missing(x: np.ndarray) -> None:
 def ranks(width: Any, hampel: bool = False, threshold: Any = 3.0, min_scale: Any = 0.0) -> Ranks:
     """A running median or Hampel filter from its public arguments."""
     timed, size = read_size("width", width)
-    return Ranks(int(size), timed, hampel, positive("threshold", threshold), not_negative("min_scale", min_scale))
+    return Ranks(int(size), timed, hampel, not_negative("threshold", threshold), not_negative("min_scale", min_scale))
 
 
 def as_filter(spec: Window | str | Ranks) -> Window | Ranks:

@@ -72,7 +72,10 @@ def real_array(name: str, x: Any) -> np.ndarray:
     """
     if not isinstance(x, np.ndarray):
         if hasattr(x, "__cuda_array_interface__") or type(x).__module__.startswith("dask"):
-            raise TypeError(f"{name} is a {type(x).__module__}.{type(x).__name__}; this version takes NumPy arrays only")
+            raise TypeError(
+                f"{name} is a {type(x).__module__}.{type(x).__name__}; this version takes NumPy arrays on the CPU, "
+                "no CUDA device's and no Dask arrays"
+            )
         x = np.asarray(x)
     if np.ma.isMaskedArray(x):
         x = np.ma.filled(x.astype(_real_dtype(name, x.dtype)), np.nan)

@@ -105,8 +105,6 @@ def _check_combination(window: Window, policy: Policy) -> None:
             raise ValueError(f"measure={policy.measure!r} weighs by time: the window {window} needs a duration, such as '2s'")
         if window.shape in ("polynomial", "custom"):
             raise ValueError(f"measure={policy.measure!r} is not for {window.shape} windows: they weigh samples")
-        if policy.nan_policy == "propagate":
-            raise ValueError(f"nan_policy='propagate' is for measure='sample', got measure={policy.measure!r}")
     if window.shape == "exponential":
         if policy.initial == "nan":
             raise ValueError("initial='nan' needs a window that can be full; an exponential never is (use min_samples)")

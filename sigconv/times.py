@@ -6,7 +6,7 @@ import numpy as np
 
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
 _LIMIT = 2**62  # differences of two stamps must fit int64
-_EPOCH = (600_000_000, 4_200_000_000)  # 1989 to 2103, in seconds
+_EPOCH = (1_100_000_000, 4_200_000_000)  # 2004 to 2103, in seconds
 
 
 def as_nanoseconds(times: Any, time_unit: str = "ns") -> np.ndarray:

@@ -40,5 +40,4 @@ def build_filter(window: Window | Ranks, policy: Policy, channels: int, dtype: n
     if method == "given":
         assert window.function is not None
         return Given(window.function, support, dtype, policy)
-    closed = int(window.shape == "gaussian")  # its support includes the far edge
-    return Pairs(window.shape, support + closed, window.scale_ns, dtype, policy)
+    return Pairs(window.shape, support, window.scale_ns, dtype, policy)

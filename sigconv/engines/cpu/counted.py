@@ -17,6 +17,8 @@ class Taps(Counted):
 
     def __init__(self, weights: np.ndarray, channels: int, dtype: np.dtype, policy: Policy) -> None:
         self.w, self.order, self.full = unit_weights(weights, dtype)
+        # a sum of fewer taps may cancel, but only where signs differ
+        self.least = 8 * float(np.finfo(dtype).eps * np.abs(self.w).sum()) if (self.w < 0).any() else 0.0
         super().__init__(len(weights), channels, dtype, policy)
 
     def run(self, piece: Piece, out: np.ndarray) -> None:
@@ -28,13 +30,14 @@ class Taps(Counted):
         begin = piece.first * step
 
         def task(lo: int, hi: int) -> None:
-            smooth(source, begin + lo, w, order, k, step, y, lo, hi - lo, self.full, omit, self.needed)
+            smooth(source, begin + lo, w, order, k, step, y, lo, hi - lo, self.full, self.least, omit, self.needed)
 
         parallel(task, split(out.size, min(max(2**22 // k, 2**13), 2**17)))
 
     def run_start(self, source: np.ndarray, y: np.ndarray, rows: int) -> None:
         start = self.kernel("fir.start")
-        start(address(source), address(self.w), address(self.order), self.width, self.channels, address(y), rows)
+        w, order = address(self.w), address(self.order)
+        start(address(source), w, order, self.width, self.channels, address(y), rows, self.least)
 
 
 class Polynomial(Taps):

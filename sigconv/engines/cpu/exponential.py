@@ -3,13 +3,13 @@
 import numpy as np
 
 from sigconv.engines.cpu.compile import address
-from sigconv.engines.cpu.filter import Filter, State, present
+from sigconv.engines.cpu.filter import Filter, State
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.plan import Policy
 
 # Rows of the state arrays; the kernels' own names for them stand in kernels/recursive.py.
 _ESTIMATE, _MASS, _COUNT = range(3)
-_NEWEST = 5
+_NEWEST = 6
 _BESIDE = 32  # channels that one thread takes side by side
 
 
@@ -37,7 +37,7 @@ class _Recursive(Filter):
             self.memory[_MASS] = mass
         if self.policy.initial == "first":
             for c in np.flatnonzero(self.memory[_COUNT] == 0):
-                there = present(x[:, c])
+                there = self.present(x[:, c])
                 if there.any():
                     for place in places:
                         self.memory[place, c] = x[there.argmax(), c]
@@ -72,7 +72,7 @@ class Exponential(_Recursive):
 class ExponentialByTime(_Recursive):
     """Uneven steps: the past decays by exp(-dt/tau) from stamp to stamp."""
 
-    rows_of_state = 6
+    rows_of_state = 7
 
     def __init__(self, tau_ns: float, channels: int, dtype: np.dtype, policy: Policy) -> None:
         self.rate = 1.0 / tau_ns

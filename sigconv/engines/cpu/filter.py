@@ -4,16 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from sigconv.engines.cpu.compile import address, kernel
+from sigconv.engines.cpu.compile import kernel
 from sigconv.engines.cpu.tail import Piece, Tail
 from sigconv.plan import Policy
 
 State = dict[str, Any]
-
-
-def present(x: np.ndarray) -> np.ndarray:
-    """Which samples are there: neither NaN nor infinite."""
-    return np.isfinite(x)
 
 
 class Filter:
@@ -43,6 +38,10 @@ class Filter:
 
     def restore(self, state: State) -> None:
         raise NotImplementedError
+
+    def present(self, x: np.ndarray) -> np.ndarray:
+        """Which samples are there: neither NaN nor, where missing samples are left out, infinite."""
+        return np.isfinite(x) if self.omit else ~np.isnan(x)
 
     def kernel(self, name: str) -> Any:
         return kernel(name, self.dtype)
@@ -88,7 +87,7 @@ class Counted(Filter):
             done += piece.count
             self.rows += piece.count
         if starting > 0:
-            self._mend_start(early, out[:starting])
+            self._mend_start(early, out[:starting], self.rows - len(x))
 
     def run(self, piece: Piece, out: np.ndarray) -> None:
         """Outputs for the new rows of ``piece``, as if what lies before the start were in its source."""
@@ -105,11 +104,11 @@ class Counted(Filter):
                 before_start[:] = 0
         else:
             for c in np.flatnonzero(self.seen == 0):
-                there = present(x[:, c])
+                there = self.present(x[:, c])
                 if there.any():
                     before_start[:, c] = x[there.argmax(), c]
         if (self.seen == 0).any() and self.rows >= self.width - 1:
-            self.seen += present(x).any(axis=0)
+            self.seen += self.present(x).any(axis=0)
 
     def _start_with_missing(self, piece: Piece, out: np.ndarray) -> None:
         """Where NaN counts, rows before the start must not: the first windows are summed by a kernel of their own."""
@@ -124,15 +123,15 @@ class Counted(Filter):
     def run_start(self, source: np.ndarray, y: np.ndarray, rows: int) -> None:
         raise NotImplementedError
 
-    def _mend_start(self, early: np.ndarray, out: np.ndarray) -> None:
+    def _mend_start(self, early: np.ndarray, out: np.ndarray, before: int) -> None:
         if self.policy.initial == "nan":
             out[:] = np.nan
         elif self.has_past:
-            counts = self.seen + np.cumsum(present(early), axis=0)
+            counts = self.seen + np.cumsum(self.present(early), axis=0)
             out[counts < self.needed] = np.nan
             self.seen = counts[-1]
         elif not self.omit and self.needed > 1:
-            out[: max(0, self.needed - 1 - (self.rows - len(early)))] = np.nan
+            out[: max(0, self.needed - 1 - before)] = np.nan
 
 
-__all__ = ["Counted", "Filter", "State", "address", "present"]
+__all__ = ["Counted", "Filter", "State"]

@@ -41,6 +41,8 @@ class Ranked(Counted):
     def process(self, x: np.ndarray, t: np.ndarray | None, out: np.ndarray) -> None:
         self.flags = np.zeros((0, self.channels), np.uint8)
         super().process(x, t, out)
+        if self.ranks.hampel:
+            self.flags[np.isnan(out)] = 0
 
     def run(self, piece: Piece, out: np.ndarray) -> None:
         flags = np.zeros(out.shape, np.uint8)
@@ -69,10 +71,6 @@ class Ranked(Counted):
             self.places[:] = -1
         self.flags = np.concatenate([self.flags, flags])
 
-    def _mend_start(self, early: np.ndarray, out: np.ndarray) -> None:
-        if not self.ranks.hampel:
-            super()._mend_start(early, out)
-
 
 class RankedByTime(Timed):
     """The window's samples sorted."""
@@ -83,13 +81,18 @@ class RankedByTime(Timed):
         self.ranks = ranks
         super().__init__(ranks.width, dtype, policy)
 
+    def process(self, x: np.ndarray, t: np.ndarray | None, out: np.ndarray) -> None:
+        super().process(x, t, out)
+        if self.ranks.hampel:
+            self.flags[np.isnan(out)] = 0
+
     def run(self, x: np.ndarray, t: np.ndarray, y: np.ndarray, lo: int) -> None:
         flags = np.zeros(len(x), np.uint8)
         ranks = self.ranks
         median = kernel("rank.median", self.dtype)
 
         def task(a: int, b: int) -> None:
-            order = np.empty(self.largest_window(t, a, b) + 1, self.dtype)
+            order = np.empty(self.largest_window(t, max(a - 1, 0), b) + 1, self.dtype)
             place = np.full(3, -1, np.int64)
             median(
                 address(x), address(t), address(y), address(flags), self.oldest(t, int(t[max(a - 1, 0)])), a, b,

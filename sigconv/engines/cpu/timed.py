@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sigconv.engines.cpu.compile import address, kernel
-from sigconv.engines.cpu.filter import Filter, State, present
+from sigconv.engines.cpu.filter import Filter, State
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.plan import Policy
 
@@ -24,6 +24,7 @@ class Timed(Filter):
     def __init__(self, support: int, dtype: np.dtype, policy: Policy) -> None:
         super().__init__(1, dtype, policy)
         self.support = support
+        self.edge = support  # samples younger than this are in the window
         self.real = self.real or dtype
         self.restart()
 
@@ -60,13 +61,13 @@ class Timed(Filter):
         self.rows += len(x)
         keep = self.oldest(ts, int(ts[-1]))
         if self.reads_beyond:
-            before = np.flatnonzero(present(xs[:keep]))
+            before = np.flatnonzero(self.present(xs[:keep]))
             keep = int(before[-1]) if len(before) else keep
         self.x, self.t = xs[keep:].copy(), ts[keep:].copy()
 
     def oldest(self, t: np.ndarray, now: int) -> int:
         """The first sample inside the window that ends at ``now``."""
-        return int(np.searchsorted(t, now - self.support, side="right"))
+        return int(np.searchsorted(t, now - self.edge, side="right"))
 
     def run(self, x: np.ndarray, t: np.ndarray, y: np.ndarray, lo: int) -> None:
         """Outputs from row ``lo`` on; what lies before is history."""
@@ -129,13 +130,14 @@ class Pairs(Timed):
     def __init__(self, shape: str, support: int, scale: float, dtype: np.dtype, policy: Policy) -> None:
         self.shape, self.scale = shape, 1.0 / scale
         super().__init__(support, dtype, policy)
+        self.edge += int(shape == "gaussian")  # whose support includes its far edge
 
     def run(self, x: np.ndarray, t: np.ndarray, y: np.ndarray, lo: int) -> None:
         smooth = kernel(f"uneven.{self.shape}")
 
         def task(a: int, b: int) -> None:
             smooth(
-                address(x), address(t), address(y), self.oldest(t, int(t[a])), a, b, self.support, self.scale,
+                address(x), address(t), address(y), self.oldest(t, int(t[a])), a, b, self.edge, self.scale,
                 self.omit, self.needed,
             )  # fmt: skip
 
@@ -179,6 +181,7 @@ class Integral(Timed):
         self.shape, self.scale, self.far = self._SHAPES.index(shape), 1.0 / scale, support / scale
         self.lines = int(policy.measure == "linear")
         super().__init__(support, dtype, policy)
+        self.edge += int(shape == "gaussian")
 
     def run(self, x: np.ndarray, t: np.ndarray, y: np.ndarray, lo: int) -> None:
         smooth = kernel("uneven.integral")
@@ -186,8 +189,8 @@ class Integral(Timed):
         def task(a: int, b: int) -> None:
             scratch = np.empty(4)
             smooth(
-                address(x), address(t), address(y), 0, a, b, self.support, self.scale, self.far, self.shape,
-                self.lines, self.needed, address(scratch), address(scratch[2:]),
+                address(x), address(t), address(y), 0, a, b, self.support, self.edge, self.scale, self.far,
+                self.shape, self.lines, self.omit, self.needed, address(scratch), address(scratch[2:]),
             )  # fmt: skip
 
         self.ranges(lo, len(x), task, _GRAIN // 4)

@@ -10,7 +10,7 @@ from sigconv.engines.cpu.kernels import compiler
 
 
 def vectors(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """y[2 i], y[2 i + 1] = cosine and sine of x[i] turns / period; what is missing stays so."""
+    """y[2 i], y[2 i + 1] = cosine and sine of x[i] turns / period; NaN where it is not finite."""
 
     def run(x, y, n, turn):  # type: ignore[no-untyped-def]
         for i in range(n):
@@ -19,8 +19,8 @@ def vectors(real: types.Float) -> tuple[str, Callable[..., None]]:
                 y[2 * i] = real(math.cos(angle * turn))
                 y[2 * i + 1] = real(math.sin(angle * turn))
             else:
-                y[2 * i] = x[i]
-                y[2 * i + 1] = x[i]
+                y[2 * i] = real(nan)
+                y[2 * i + 1] = real(nan)
 
     return "xxiD", run
 

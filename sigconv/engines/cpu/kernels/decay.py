@@ -1,4 +1,8 @@
-"""exp and 1 - exp(-z) on tiles of float64, within about one unit in the last place."""
+"""exp and decays on tiles of float64, within about one unit in the last place.
+
+A decay is what a step takes from the weight of the past, w = 1 - exp(-z), and what it leaves, exp(-z). One number
+tells both without loss: w itself where it is at most a half, else -exp(-z). `shrink` and `taken` read it.
+"""
 
 from collections.abc import Callable
 from functools import cache
@@ -33,9 +37,9 @@ def _polynomial(degree: int) -> list[float]:
 
 @cache
 def tile_functions(count: int, lanes: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """``(exp, decay)`` for float64 tiles: exp(v) for v <= 0, and 1 - exp(-z) for z >= 0."""
+    """``(exp, decay)`` for float64 tiles: exp(v) for v <= 0, and the decay of z >= 0."""
     _, _, _, spread, _ = t.shape(types.float64, count, lanes)
-    fma, sub, add, mul, negative = t.fma, t.sub, t.add, t.mul, t.negative
+    fma, sub, mul, negative = t.fma, t.sub, t.mul, t.negative
     where_less, power_of_two = t.where_less, t.power_of_two
     c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 = _polynomial(10)
 
@@ -67,10 +71,24 @@ def tile_functions(count: int, lanes: int) -> tuple[Callable[..., Any], Callable
     @inlined
     def decay(z):  # type: ignore[no-untyped-def]
         scale, fraction = reduced(negative(z))
-        return fma(negative(scale), fraction, sub(spread(1.0), scale))
+        taken = fma(negative(scale), fraction, sub(spread(1.0), scale))
+        return where_less(spread(0.5), taken, negative(fma(scale, fraction, scale)), taken)
 
-    _ = add
     return exp, decay
+
+
+@inlined
+def shrink(mass: float, decay: float) -> float:
+    """The mass that a decay leaves."""
+    if decay < 0:
+        return -decay * mass
+    return t.scalar_fma(-decay, mass, mass)
+
+
+@inlined
+def taken(decay: float) -> float:
+    """The weight that a decay takes from a mass of one."""
+    return 1.0 + decay if decay < 0 else decay
 
 
 @cache
@@ -78,7 +96,7 @@ def decay_functions() -> tuple[int, Callable[..., Any], Callable[..., Any]]:
     """``(block, decays, decay)``: decays of up to ``block`` consecutive steps, and of a single age."""
     lanes = host().vector_bytes // 8
     vectors = 4
-    block, _, load_float, spread, _ = t.shape(types.float64, vectors, lanes)
+    block, _, _, spread, _ = t.shape(types.float64, vectors, lanes)
     _, _, load, _, _ = t.shape(types.int64, vectors, lanes)
     _, _, _, single, _ = t.shape(types.float64, 1, 1)
     _, wide = tile_functions(vectors, lanes)
@@ -87,12 +105,12 @@ def decay_functions() -> tuple[int, Callable[..., Any], Callable[..., Any]]:
 
     @inlined
     def decay(z, out, at):  # type: ignore[no-untyped-def]
-        """out[at] = 1 - exp(-z)."""
+        """out[at] = the decay of z."""
         store(one(single(z)), out, at)
 
     @inlined
     def decays(times, first, n, before, rate, out):  # type: ignore[no-untyped-def]
-        """out[k] = 1 - exp(-rate (times[first + k] - times[first + k - 1])); ``before`` is the stamp ahead of row 0."""
+        """out[k] = the decay from stamp first + k - 1 to stamp first + k; ``before`` is the stamp ahead of row 0."""
         if n == block and first > 0:
             ages = to_float(sub(load(times, first), load(times, first - 1)))
             store(wide(mul(ages, spread(rate))), out, 0)
@@ -103,8 +121,7 @@ def decay_functions() -> tuple[int, Callable[..., Any], Callable[..., Any]]:
             decay(float(stamp - previous) * rate, out, k)
             previous = stamp
 
-    _ = load_float
     return block, decays, decay
 
 
-__all__ = ["decay_functions", "tile_functions"]
+__all__ = ["decay_functions", "shrink", "taken", "tile_functions"]

@@ -24,12 +24,12 @@ def _tile_function(real: types.Float, count: int, lanes: int) -> Callable[..., A
     vectors = share // lanes
     size, zeros, load, spread, _ = t.shape(real, count, lanes)
     four_taps, three_taps, two_taps = (t.shape(real, count, lanes, n, vectors).fma_taps for n in (4, 3, 2))
-    fma, store, add, div = t.fma, t.store, t.add, t.div
+    fma, store, add, div, absolute, where_less = t.fma, t.store, t.add, t.div, t.absolute, t.where_less
     where_finite, where_equal, all_finite, all_equal = t.where_finite, t.where_equal, t.all_finite, t.all_equal
     assert SHARED == 4
 
     @inlined
-    def one_tile(x, at, w, order, k, step, y, to, full, omit, needed, suspect):  # type: ignore[no-untyped-def]
+    def one_tile(x, at, w, order, k, step, y, to, full, least, omit, needed, suspect):  # type: ignore[no-untyped-def]
         if not suspect:
             acc = zeros()
             j = 0
@@ -60,6 +60,7 @@ def _tile_function(real: types.Float, count: int, lanes: int) -> Callable[..., A
             num = where_finite(value, fma(value, weight, num), num)
             den = where_finite(value, add(den, weight), den)
         ratio = where_equal(den, spread(full), num, div(num, den))
+        ratio = where_less(absolute(den), spread(least), spread(real(nan)), ratio)
         store(ratio, y, to)
         if needed > 1 or not all_finite(ratio):
             for lane in range(size):
@@ -85,7 +86,8 @@ def _tile_function(real: types.Float, count: int, lanes: int) -> Callable[..., A
 def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     """y[to + i] = sum of w[j] x[at + i - order[j] step] over present samples, / their weight; 0 <= i < n.
 
-    ``w`` stands in the order of summation and ``order`` holds each tap's age in rows. Windows must lie inside x.
+    ``w`` stands in the order of summation and ``order`` holds each tap's age in rows; a present weight below
+    ``least`` is zero but for rounding. Windows must lie inside x.
     """
     (wide, wide_lanes), (one, one_lanes), (_, _) = _tiles(real)
     wide_tile = _tile_function(real, wide, wide_lanes)
@@ -93,46 +95,50 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     scalar = _tile_function(real, 1, 1)
     big, small = wide * wide_lanes, one * one_lanes
 
-    def run(x, at, w, order, k, step, y, to, n, full, omit, needed):  # type: ignore[no-untyped-def]
+    def run(x, at, w, order, k, step, y, to, n, full, least, omit, needed):  # type: ignore[no-untyped-def]
         total = real(full)
+        tiny = real(least)
         suspect = False
         i = 0
         if n >= big:
             while i < n:
                 i = min(i, n - big)  # the last tile overlaps: the same bits once more
-                suspect = wide_tile(x, at + i, w, order, k, step, y, to + i, total, omit, needed, suspect)
+                suspect = wide_tile(x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, suspect)
                 i += big
         elif n >= small:
             while i < n:
                 i = min(i, n - small)
-                suspect = one_tile(x, at + i, w, order, k, step, y, to + i, total, omit, needed, suspect)
+                suspect = one_tile(x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, suspect)
                 i += small
         else:
             while i < n:
-                suspect = scalar(x, at + i, w, order, k, step, y, to + i, total, omit, needed, suspect)
+                suspect = scalar(x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, suspect)
                 i += 1
 
-    return "xixliixiiDii", run
+    return "xixliixiiDDii", run
 
 
 def start(real: types.Float) -> tuple[str, Callable[..., None]]:
     """The first rows of a series whose missing values count: windows that end at row 0, renormalised by weight."""
 
-    def run(x, w, order, k, step, y, rows):  # type: ignore[no-untyped-def]
+    def run(x, w, order, k, step, y, rows, least):  # type: ignore[no-untyped-def]
         for row in range(rows):
             for c in range(step):
                 num = real(0)
                 den = real(0)
+                poisoned = False
                 for j in range(k):
                     if order[j] <= row:
-                        num += w[j] * x[(row - order[j]) * step + c]
+                        value = x[(row - order[j]) * step + c]
+                        num += w[j] * value
                         den += w[j]
-                if den == 0:
+                        poisoned = poisoned or value != value
+                if (den == 0 or abs(den) < least) and not poisoned:
                     num = x[row * step + c]
                     den = real(1)
                 y[row * step + c] = num / den
 
-    return "xxliixi", run
+    return "xxliixiD", run
 
 
 compile_kernel = compiler({"smooth": smooth, "start": start})

@@ -14,7 +14,7 @@ from sigconv.engines.cpu.kernels import compiler, inlined
 
 @inlined
 def fit(u, v, n, degree, deriv, p, before, at):  # type: ignore[no-untyped-def]
-    """The deriv-th derivative with respect to u, at u = 0, of the fit to (u[k], v[k]), 0 <= k < n; v is consumed.
+    """The deriv-th derivative with respect to u, at u = 0, of the fit to (u[k], v[k]), 0 <= k < n; v becomes the residuals.
 
     p and before are scratch of n numbers; ``at`` of 2 (deriv + 1): values at 0 of the derivatives of two polynomials.
     """
@@ -92,7 +92,13 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
             if n < needed or n == 0 or reached < deriv or not (omit or whole):
                 y[i * step + c] = real(nan)
             else:
-                y[i * step + c] = real(fit(u, v, n, reached, deriv, p, before, at) * unit)
+                result = fit(u, v, n, reached, deriv, p, before, at)
+                for _ in range(4):  # the residuals' fit mends the digits that close ages have cost
+                    more = fit(u, v, n, reached, deriv, p, before, at)
+                    result += more
+                    if not abs(more) > 1e-15 * abs(result):
+                        break
+                y[i * step + c] = real(result * unit)
 
     return "xlxiiiiiiiiiDDiiiddddd", run
 

@@ -119,19 +119,19 @@ def median(real: types.Float) -> tuple[str, Callable[..., None]]:
                 else:
                     left = max(first, lo - support)
             for j in range(left, lo):
-                value = x[j * step + c]
+                value = x[j * step + c] + real(0)
                 if missing(value, omit):
                     bad += 1
                 else:
                     insert(s, n, value)
                     n += 1
         for i in range(lo, hi):
-            value = x[i * step + c]
+            value = x[i * step + c] + real(0)  # -0 becomes 0: they compare equal, so their order would be chance
             absent = missing(value, omit)
             pending = not absent  # still to be put in; the first sample that leaves makes room for it
             bad += 1 if absent else 0
             while (t[i] - t[left] if timed else i - left) >= support:
-                old = x[left * step + c]
+                old = x[left * step + c] + real(0)
                 left += 1
                 if missing(old, omit):
                     bad -= 1
@@ -150,7 +150,7 @@ def median(real: types.Float) -> tuple[str, Callable[..., None]]:
             if hampel == 0:
                 y[i * step + c] = center
                 continue
-            y[i * step + c] = value
+            y[i * step + c] = x[i * step + c] if center == center else center
             flags[i * step + c] = 0
             if center == center and abs(value) < inf:
                 scale = max(1.4826 * float(deviation(s, n, center)), least)

@@ -5,8 +5,10 @@ a present sample adds 1, and the estimate moves towards it by its share:
 
     mass = mass (1 - w) + 1        estimate += (x - estimate) / mass
 
-Written this way a constant stays exactly what it is. With equal steps the mass converges to a fixed number, and four
-samples are then taken together from the estimate before them, which cuts the chain of dependent operations.
+Written this way a constant stays exactly what it is; where the sample's share is more than a half, the estimate is
+written as the sample plus the past's share, so that a huge past fades without a trace. With equal steps the mass
+converges to a fixed number, and four samples are then taken together from the estimate before them, which cuts the
+chain of dependent operations.
 """
 
 from collections.abc import Callable
@@ -17,7 +19,7 @@ from numba import types
 
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
-from sigconv.engines.cpu.kernels.decay import decay_functions
+from sigconv.engines.cpu.kernels.decay import decay_functions, shrink, taken
 from sigconv.engines.cpu.target import host
 
 # One channel's state: rows of the array `state`, each holding one number a channel. `BASE`, `LEAD` and `LAST` belong
@@ -28,7 +30,15 @@ ESTIMATE, MASS, COUNT, BASE, LEAD, LAST, GROUPED = range(7)
 @inlined
 def settled(mass: float, w: float) -> bool:
     """Whether one more sample leaves the mass unchanged, to the last bit."""
-    return t.scalar_fma(-w, mass, mass) + 1.0 == mass
+    return w <= 0.5 and t.scalar_fma(-w, mass, mass) + 1.0 == mass
+
+
+@inlined
+def towards(estimate: float, value: float, past: float, share: float) -> float:
+    """(past * estimate + share * value) / (past + share), exact where both agree, from the heavier of the two."""
+    if past < share:
+        return t.scalar_fma(past / (past + share), estimate - value, value)
+    return t.scalar_fma(share / (past + share), value - estimate, estimate)
 
 
 def even(real: types.Float) -> tuple[str, Callable[..., None]]:
@@ -77,8 +87,8 @@ def even(real: types.Float) -> tuple[str, Callable[..., None]]:
             state[GROUPED * step + c] = 0.0
             mass = fma(-w, mass, mass)
             if present:
+                estimate = towards(estimate, value, mass, 1.0)
                 mass += 1.0
-                estimate = fma(1.0 / mass, value - estimate, estimate)
             state[MASS * step + c] = mass
         state[ESTIMATE * step + c] = estimate
         y[at] = real(estimate) if count >= needed else real(nan)
@@ -128,7 +138,7 @@ def even(real: types.Float) -> tuple[str, Callable[..., None]]:
         d2 = spread((1.0 - w) * (1.0 - w))
         i = 0
         while i < rows:
-            ready = ((i + phase) & 3) == 0
+            ready = w <= 0.5 and ((i + phase) & 3) == 0
             if ready:
                 mass = load_state(state, MASS * step + c)
                 ready = all_equal(add(vfma(spread(-w), mass, mass), spread(1.0)), mass)
@@ -177,9 +187,9 @@ def even(real: types.Float) -> tuple[str, Callable[..., None]]:
     return "xxiiiidDiii", run
 
 
-# The timed kernel's state beyond ESTIMATE, MASS and COUNT: decay since the last present sample, as a weight and as an
-# age in units of tau, and the newest present value.
-PENDING, AGE, NEWEST = 3, 4, 5
+# The timed kernel's state beyond ESTIMATE, MASS and COUNT: what the time since the last present sample takes from the
+# past and what it leaves, that time in units of tau, and the newest present value.
+PENDING, KEPT, AGE, NEWEST = 3, 4, 5, 6
 SAMPLE, FIRST, HOLD, LINEAR = range(4)
 
 
@@ -201,6 +211,7 @@ def timed(real: types.Float) -> tuple[str, Callable[..., None]]:
         mass = state[MASS]
         count = state[COUNT]
         pending = state[PENDING]
+        kept = 1.0 - pending if state[KEPT] == 0.0 else state[KEPT]
         age = state[AGE]
         newest = state[NEWEST]
         previous = before
@@ -218,14 +229,19 @@ def timed(real: types.Float) -> tuple[str, Callable[..., None]]:
                 if abs(total) < inf:
                     if mode == SAMPLE:
                         for k in range(m):
-                            mass = fma(-w[k], mass, mass) + 1.0
-                            estimate = fma(1.0 / mass, float(x[i + k]) - estimate, estimate)
+                            mass = shrink(mass, w[k])
+                            estimate = towards(estimate, float(x[i + k]), mass, 1.0)
+                            mass += 1.0
                             y[i + k] = real(estimate)
                         q = m
                         count += m
                     elif pending == 0.0:
                         for k in range(m):
-                            estimate = fma(w[k], float(x[i + k]) - estimate, estimate)
+                            value = float(x[i + k])
+                            if w[k] < 0:
+                                estimate = fma(-w[k], estimate - value, value)
+                            else:
+                                estimate = fma(w[k], value - estimate, estimate)
                             y[i + k] = real(estimate)
                         q = m
                         count += m
@@ -234,41 +250,54 @@ def timed(real: types.Float) -> tuple[str, Callable[..., None]]:
                 value = float(x[at])
                 decay = w[q]
                 present = abs(value) < inf or omit == 0
+                lost = omit == 0 and (value != value or (count > 0 and estimate != estimate))
                 if mode == SAMPLE:
-                    mass = fma(-decay, mass, mass)
+                    mass = shrink(mass, decay)
                     if present:
+                        estimate = towards(estimate, value, mass, 1.0)
                         mass += 1.0
-                        estimate = fma(1.0 / mass, value - estimate, estimate)
                 elif mode == FIRST:
-                    pending = fma(-decay, pending, pending) + decay
+                    pending = shrink(pending, decay) + taken(decay)
+                    kept = shrink(kept, decay)
                     if present:
-                        estimate = value if count == 0 else fma(pending, value - estimate, estimate)
+                        if count == 0:
+                            estimate = value
+                        elif pending > 0.5:
+                            estimate = fma(kept, estimate - value, value)
+                        else:
+                            estimate = fma(pending, value - estimate, estimate)
                         pending = 0.0
+                        kept = 1.0
                 elif mode == HOLD:
                     if count > 0:
-                        mass = fma(-decay, mass, mass) + decay
-                        if mass > 0:
-                            estimate = fma(decay / mass, newest - estimate, estimate)
+                        mass = shrink(mass, decay)
+                        if mass + taken(decay) > 0:
+                            estimate = towards(estimate, newest, mass, taken(decay))
+                        mass += taken(decay)
                     if present:
                         newest = value
                     if mass == 0:
                         estimate = newest
                 else:
-                    pending = fma(-decay, pending, pending) + decay
+                    pending = shrink(pending, decay) + taken(decay)
+                    kept = shrink(kept, decay)
                     stamp = t[i + q]
                     age += float(stamp - (before if i + q == 0 else t[i + q - 1])) * rate
                     if present:
                         if count > 0:
-                            mass = fma(-pending, mass, mass) + pending
-                            older = ramp(age, pending)
-                            if mass > 0:
-                                part = fma(older, newest - estimate, (pending - older) * (value - estimate))
-                                estimate += part / mass
+                            mass = shrink(mass, -kept if pending > 0.5 else pending)
+                            if pending > 0:
+                                line = fma(ramp(age, pending) / pending, newest - value, value)
+                                estimate = towards(estimate, line, mass, pending)
+                            mass += pending
                         if mass == 0:
                             estimate = value
                         newest = value
                         pending = 0.0
+                        kept = 1.0
                         age = 0.0
+                if lost:  # NaN counts, and its weight never ends
+                    estimate = nan
                 if present:
                     count += 1.0
                 y[at] = real(estimate) if count >= needed else real(nan)
@@ -278,6 +307,7 @@ def timed(real: types.Float) -> tuple[str, Callable[..., None]]:
         state[MASS] = mass
         state[COUNT] = count
         state[PENDING] = pending
+        state[KEPT] = kept
         state[AGE] = age
         state[NEWEST] = newest
 

@@ -92,7 +92,10 @@ def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
 
 
 def _pairs(weigh: Callable[..., Any], count: int, lanes: int) -> Callable[..., Any]:
-    """A tile of outputs at ``at``, each over up to ``reach`` samples back; ``weigh`` maps ages/scale to weights."""
+    """A tile of outputs at ``at``, each over up to ``reach`` samples back.
+
+    ``weigh`` maps ages and what is left of the support, both over the scale, to weights.
+    """
     size, zeros, load, spread, _ = t.shape(types.float64, count, lanes)
     _, _, load_stamp, spread_stamp, _ = t.shape(types.int64, count, lanes)
     fma, add, sub, mul, div, store = t.fma, t.add, t.sub, t.mul, t.div, t.store
@@ -109,7 +112,9 @@ def _pairs(weigh: Callable[..., Any], count: int, lanes: int) -> Callable[..., A
         for back in range(reach):
             age = sub(now, load_stamp(t, at - back))
             value = load(x, at - back)
-            weight = where_younger(age, limit, weigh(mul(to_float(age), rate)), nothing)
+            left = sub(limit, age)
+            weight = weigh(mul(to_float(age), rate), mul(to_float(left), rate))
+            weight = where_younger(age, limit, weight, nothing)
             if omit:
                 weight = where_finite(value, weight, nothing)
                 value = where_finite(value, value, nothing)
@@ -129,20 +134,20 @@ def pairs(shape: str) -> Callable[[types.Float], tuple[str, Callable[..., None]]
 
     def weigher(count: int, lanes: int) -> Callable[..., Any]:
         spread = t.shape(types.float64, count, lanes).spread
-        mul, sub, absolute = t.mul, t.sub, t.absolute
+        mul, where_less = t.mul, t.where_less
         exp, _ = tile_functions(count, lanes)
 
         @inlined
-        def gaussian(u):  # type: ignore[no-untyped-def]
+        def gaussian(u, left):  # type: ignore[no-untyped-def]
             return exp(mul(mul(u, u), spread(-0.5)))
 
         @inlined
-        def linear(u):  # type: ignore[no-untyped-def]
-            return sub(spread(1.0), u)
+        def linear(u, left):  # type: ignore[no-untyped-def]
+            return left
 
         @inlined
-        def triangular(u):  # type: ignore[no-untyped-def]
-            return sub(spread(1.0), absolute(sub(mul(u, spread(2.0)), spread(1.0))))
+        def triangular(u, left):  # type: ignore[no-untyped-def]
+            return mul(where_less(u, left, u, left), spread(2.0))
 
         return {"gaussian": gaussian, "linear": linear, "triangular": triangular}[shape]
 
@@ -174,7 +179,7 @@ def pairs(shape: str) -> Callable[[types.Float], tuple[str, Callable[..., None]]
                         outputs = wide
                 if outputs == 1:
                     whole = scalar(x, t, y, i, i - left + 1, support, scale, omit)
-                if omit and (needed > 1 or not whole):
+                if needed > 1 or not whole:
                     far = left
                     for k in range(i, i + outputs):
                         begin = t[k] - support
@@ -182,16 +187,18 @@ def pairs(shape: str) -> Callable[[types.Float], tuple[str, Callable[..., None]]
                             far += 1
                         present = 0
                         newest = nan
+                        poisoned = False
                         for j in range(k, far - 1, -1):
-                            if abs(x[j]) < inf:
+                            poisoned = poisoned or (omit == 0 and x[j] != x[j])
+                            if abs(x[j]) < inf or omit == 0:
                                 if present == 0:
                                     newest = x[j]
                                 present += 1
                                 if present >= needed and y[k] == y[k]:
                                     break
-                        if present < needed:
+                        if present < needed or poisoned:
                             y[k] = nan
-                        elif not abs(y[k]) < inf:
+                        elif y[k] != y[k] or (omit and not abs(y[k]) < inf):
                             y[k] = newest
                 i += outputs
 
@@ -233,8 +240,8 @@ UNIFORM, LINEAR_SHAPE, TRIANGULAR, GAUSSIAN = range(4)
 def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
     """Each reading weighed by the integral of w over the time it was current ("hold"), or lines between readings.
 
-    Ages are in units of ``scale`` (1 = the support, or sigma), ``far`` is the support in them. Integrals use
-    Gauss-Legendre quadrature of five nodes on pieces short enough to be exact to rounding.
+    Ages are in units of ``scale`` (1 = the support, or sigma), ``far`` is the support in them; readings younger than
+    ``edge`` count as samples in the window. Integrals use Gauss-Legendre quadrature of five nodes on pieces short enough to be exact to rounding.
     """
     exp_tile, _ = tile_functions(1, 1)
     single = t.shape(types.float64, 1, 1).spread
@@ -249,7 +256,7 @@ def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
         if shape == LINEAR_SHAPE:
             return 1.0 - u
         if shape == TRIANGULAR:
-            return 1.0 - abs(2.0 * u - 1.0)
+            return 2.0 * min(u, 1.0 - u)
         store(exp_tile(single(-0.5 * u * u)), scratch, 0)
         return scratch[0]
 
@@ -286,52 +293,52 @@ def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
         out[0] = plain
         out[1] = slanted
 
-    def run(x, t, y, first, lo, hi, support, scale, far, shape, lines, needed, scratch, out):  # type: ignore[no-untyped-def]
+    def run(x, t, y, first, lo, hi, support, edge, scale, far, shape, lines, omit, needed, scratch, out):  # type: ignore[no-untyped-def]  # noqa: E501
         for i in range(lo, hi):
             num = 0.0
             den = 0.0
-            present = 0
+            inside = 0
+            reached = False  # a present reading has been met
+            poisoned = False
             newest = nan
             newer = nan
             newer_age = 0
             j = i
             while j >= first:
                 value = x[j]
-                if abs(value) < inf:
-                    age = t[i] - t[j]
-                    if present == 0:
+                age = t[i] - t[j]
+                if omit == 0 and value != value:
+                    poisoned = poisoned or age < edge
+                elif omit == 0 or abs(value) < inf:
+                    if not reached:
                         newest = value
-                    if newer_age >= support and present > 0:
+                    elif newer_age >= support:
                         break
-                    if lines == 0:
-                        p = newer_age * scale
-                        q = min(age * scale, far)
-                        if q > p:
-                            pieces(shape, p, q, scratch, out)
+                    inside += 1 if age < edge else 0
+                    p = newer_age * scale
+                    q = min(age * scale, far)
+                    if q > p and (reached or lines == 0):
+                        pieces(shape, p, q, scratch, out)
+                        if lines == 0:
                             num += out[0] * value
-                            den += out[0]
-                    elif present > 0 and age > newer_age:
-                        p = newer_age * scale
-                        q = min(age * scale, far)
-                        if q > p:
-                            pieces(shape, p, q, scratch, out)
+                        else:
                             older = out[1] / ((age - newer_age) * scale)
                             num += older * value + (out[0] - older) * newer
-                            den += out[0]
-                    present += 1
+                        den += out[0]
+                    reached = True
                     newer = value
                     newer_age = age
                     if age >= support:
                         break
                 j -= 1
-            if present < needed or present == 0:
+            if inside < needed or inside == 0 or poisoned:
                 y[i] = nan
             elif den > 0:
                 y[i] = num / den
             else:
                 y[i] = newest
 
-    return "dldiiiiDDiiidd", run
+    return "dldiiiiiDDiiiidd", run
 
 
 compile_kernel = compiler(

@@ -1,0 +1,1 @@
+"""Workloads measured against the machine's limits and against other libraries: `python -m benchmarks`."""

@@ -1,0 +1,86 @@
+"""Measure workloads beside other libraries and the machine's limits: `python -m benchmarks [GROUP]`."""
+
+import argparse
+import importlib
+import re
+import sys
+from pathlib import Path
+
+from . import machine
+
+ROOT = Path(__file__).resolve().parent.parent
+GROUPS = {"smooth": "benchmarks.smooth"}
+"""Name -> module with TITLE, SIZE and workloads(size, threads)."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the chosen groups; a slow or failing workload is reported and never makes the run fail."""
+    options = _parse(arguments)
+    machine.limit_threads(options.threads)
+    sys.stdout.reconfigure(errors="replace")  # the table's signs must not stop a run where the terminal lacks them
+    # Only now: these import libraries that fix their thread count at import.
+    import sigconv
+
+    from .ceilings import measure_ceilings
+    from .harness import measure
+    from .report import Group, as_json, foot, head, markdown, replace_in, row, write_json
+
+    sigconv.set_num_threads(options.threads)
+    about = machine.describe_machine(options.threads)
+    print(f"{about['cpu']} ({about['llvm_cpu']}: {' '.join(about['features'])})")
+    print(f"{about['threads']} of {about['cores']} cores, {about['date']}")
+    print(", ".join(f"{name} {version}" for name, version in about["versions"].items()))
+
+    groups = {}
+    for name in [options.group] if options.group else GROUPS:
+        module = importlib.import_module(GROUPS[name])
+        size = options.size or module.SIZE
+        ceilings = measure_ceilings(size, options.threads)
+        group = groups[name] = Group(module.TITLE, size, ceilings)
+        print("\n".join(ceilings.lines()), end="\n\n")
+        print(head(f"{group.title}, {size:,} samples"), flush=True)
+        for workload in module.workloads(size, options.threads):
+            if options.only.search(workload.name):
+                group.results.append(measure(workload, ceilings, options.repeat))
+                print(row(group.results[-1]), flush=True)
+        print(f"\n{foot(group.results)}" if group.results else "no workload has such a name")
+        if size != module.SIZE:
+            print(f"the targets are meant for {module.SIZE:,} samples")
+    if options.json:
+        write_json(options.json, as_json(about, groups))
+    if options.readme:
+        print(replace_in(ROOT / "README.md", markdown(about, groups)))
+    return 0
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition(":")[0] + ".")
+    parser.add_argument("group", nargs="?", choices=GROUPS, help="which group to run (default: all)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write machine, versions and every time as JSON")
+    parser.add_argument("--readme", action="store_true", help="put the results between the markers in README.md")
+    parser.add_argument("--repeat", type=_positive, default=5, metavar="N", help="rounds (default: %(default)s)")
+    parser.add_argument("--only", type=_pattern, default="", metavar="REGEX", help="workloads whose name matches")
+    parser.add_argument("--size", type=_positive, metavar="N", help="samples in a workload (default: the group's own)")
+    cores = machine.available_threads()
+    parser.add_argument("--threads", type=_positive, default=cores, metavar="N", help="threads (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    if options.readme and options.only.pattern:
+        parser.error("--readme takes the results of whole groups: leave out --only")
+    return options
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _pattern(text: str) -> re.Pattern:
+    try:
+        return re.compile(text, re.IGNORECASE)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a regular expression: {error}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,223 @@
+"""What a reader sees: the table on the terminal, the one in the README, and JSON."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .ceilings import Ceilings
+from .harness import TOLERANCE, Peer, Result
+
+START, END = "<!-- benchmarks:start -->", "<!-- benchmarks:end -->"
+NAME = 38
+LEGEND = """\
+Times are the least of all rounds, in ms; in every round ours, a plain copy and the peers take turns.
+All use the same number of threads, as far as they use several at all.
+ours    allocates its result, as the peers do; out= is the same call into an array that is already there
+share   limit / ours (out= where there is one); the limit is the larger of bytes moved over the rate of the plain copy,
+        which runs on one thread (so two threads can pass 100 %), and operations over the rate of multiply-adds on all
+ratio   best peer / ours; a target in copies is ours with out= over the plain copy
+~       computes something else of the same kind: timed, not compared"""
+
+
+@dataclass
+class Group:
+    """Results that belong together."""
+
+    title: str
+    size: int
+    ceilings: Ceilings
+    results: list[Result] = field(default_factory=list)
+
+
+def head(group: str) -> str:
+    """The table's first lines."""
+    columns = f"{'ours':>8} {'out=':>8} {'copy':>7} {'share':>6} {'ratio':>6}  {'best peer':<19} {'target':<24} others"
+    return f"{group:<{NAME}} {columns}\n{'-' * (NAME + len(columns) + 1)}"
+
+
+def row(result: Result) -> str:
+    """One workload as a line of the table."""
+    if result.error:
+        return f"{result.name:<{NAME}} {result.error}"
+    if result.per_call:
+        return f"{result.name:<{NAME}} {result.ours * 1e6:>8.2f} us a call"
+    named = [f"{name}{peer.mark} {_ms(peer.seconds)}" for name, peer in result.ranking]
+    first, others = (named[0] if named else "-"), "  ".join(named[1:])
+    return (
+        f"{result.name:<{NAME}} {_ms(result.ours):>8} {_ms(result.into):>8} {_ms(result.copy):>7} "
+        f"{_percent(result.share):>6} {_figure(result.ratio):>6}  {first:<19} {_target(result):<24} {others}"
+    ).rstrip()
+
+
+def foot(results: Iterable[Result]) -> str:
+    """What the table's marks mean, which results differ, which peers are absent, and how many targets were reached."""
+    results = list(results)
+    peers = [(result, name, peer) for result in results for name, peer in result.peers.items()]
+    lines = [LEGEND]
+    if compared := [result for result, _, peer in peers if peer.difference is not None]:
+        bounds = [f"{TOLERANCE[dtype]:g} in {dtype}" for dtype in sorted({result.dtype for result in compared})]
+        special = {r.name: r.tolerance for r in compared if r.tolerance != TOLERANCE[r.dtype]}
+        lines.append(
+            f"no mark agrees with ours after the start-up: {', '.join(bounds)}, as a part of the largest value"
+        )
+        lines += [f"        allowed in {name}: {tolerance:g}" for name, tolerance in special.items()]
+    lines += [f"≠       {r.name}: {n}: {_difference(p)}" for r, n, p in peers if p.status == "differs"]
+    missing = sorted({name for _, name, peer in peers if peer.status == "missing"})
+    if missing:
+        lines.append(f"not installed, or without this function: {', '.join(missing)}")
+    lines += [f"failed  {r.name}: {n}: {p.status}" for r, n, p in peers if _failed(p)]
+    lines += [f"*       {r.name}: the target counts {', '.join(r.target.against)} only" for r in results if _partial(r)]
+    judged = [result for result in results if result.ok is not None]
+    if judged:
+        missed = [f"{result.name} ({_figure(result.reached)})" for result in judged if not result.ok]
+        lines.append(f"targets reached: {len(judged) - len(missed)} of {len(judged)}")
+        lines += [f"MISS    {text}" for text in missed]
+    return "\n".join(lines)
+
+
+def as_json(machine: dict, groups: dict[str, Group]) -> dict:
+    """Everything measured, in plain types."""
+    plain = {
+        name: {"size": g.size, "ceilings": g.ceilings.as_dict(), "results": [_plain(r) for r in g.results]}
+        for name, g in groups.items()
+    }
+    return {**machine, "groups": plain}
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write results, creating the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def markdown(machine: dict, groups: dict[str, Group]) -> str:
+    """The results as compact Markdown tables, one for each group, for the README."""
+    versions = machine["versions"]
+    used = {name.split()[0] for group in groups.values() for result in group.results for name, _ in result.ranking}
+    packages = {"lfilter": "scipy", "oaconvolve": "scipy", "ndimage": "scipy", "convolve": "numpy"}
+    shown = sorted({packages.get(name, name) for name in used} & set(versions))
+    lines = [
+        f"{machine['cpu']}, {machine['threads']} threads, {machine['date'][:10]}, "
+        f"sigconv {versions['sigconv']}, Python {versions['python']}"
+        + "".join(f", {name} {versions[name]}" for name in shown)
+        + ". Least time of interleaved rounds; ratio: best peer / sigconv; limit: the machine's rate of copying or of "
+        "multiply-adds, whichever binds.",
+    ]
+    for group in groups.values():
+        timed = [result for result in group.results if not result.error]
+        lines += ["", f"**{group.title}**, {group.size:,} samples unless said", ""]
+        lines += ["| workload | sigconv | best peer | ratio | of the limit | target |", "|---|--:|---|--:|--:|---|"]
+        for r in (r for r in timed if not r.per_call):
+            best = f"{r.ranking[0][0]}{r.ranking[0][1].mark} {_ms(r.ranking[0][1].seconds)} ms" if r.ranking else "-"
+            cells = [r.name, f"{_ms(_judged(r))} ms", best, _figure(r.ratio), _percent(r.share), _target(r)]
+            lines.append(f"| {' | '.join(cells)} |")
+        calls = [result for result in timed if result.per_call]
+        if calls:
+            lines += ["", "| `Smoother`, one sample a call | time a call |", "|---|--:|"]
+            lines += [f"| {r.name} | {r.ours * 1e6:.1f} µs |" for r in calls]
+        lines += ["", *_notes(timed)]
+    return "\n".join(lines).strip()
+
+
+def replace_in(path: Path, text: str) -> str:
+    """Put `text` between the markers of a file; what was done, as one line."""
+    if not path.exists():
+        return f"{path.name} not changed: there is no such file here"
+    before = path.read_text(encoding="utf-8")
+    start, end = before.find(START), before.find(END)
+    if not 0 <= start < end:
+        return f"{path.name} not changed: it needs the lines {START} and {END}"
+    path.write_text(f"{before[: start + len(START)]}\n{text}\n{before[end:]}", encoding="utf-8")
+    return f"{path.name} updated"
+
+
+def _notes(results: list[Result]) -> list[str]:
+    peers = [peer for result in results for peer in result.peers.values()]
+    notes = []
+    if any(peer.status == "related" for peer in peers):
+        notes.append("~ computes something else of the same kind.")
+    if any(peer.status == "differs" for peer in peers):
+        notes.append("≠ gives another result.")
+    notes += [f"\\* {r.name}: the target counts {', '.join(r.target.against)}." for r in results if _partial(r)]
+    return [" ".join(notes)] if notes else []
+
+
+def _plain(result: Result) -> dict:
+    peers = {
+        name: {"seconds": peer.seconds, "difference": _finite(peer.difference), "status": peer.status}
+        for name, peer in result.peers.items()
+    }
+    best = result.ranking[0][0] if result.ranking else None
+    return {
+        "name": result.name,
+        "seconds": result.ours,
+        "seconds_out": result.into,
+        "seconds_copy": result.copy,
+        "seconds_limit": result.limit,
+        "per_call": result.per_call,
+        "share": result.share,
+        "ratio": result.ratio,
+        "best_peer": best,
+        "dtype": result.dtype,
+        "tolerance": result.tolerance,
+        "peers": peers,
+        "target": None if result.target is None else str(result.target),
+        "reached": result.reached,
+        "ok": result.ok,
+        "error": result.error or None,
+    }
+
+
+def _judged(result: Result) -> float | None:
+    """Ours as the target takes it."""
+    copies = result.target is not None and result.target.copies is not None
+    return result.into if copies and result.into else result.ours
+
+
+def _target(result: Result) -> str:
+    if result.target is None:
+        return "-"
+    if result.target.copies is not None:
+        wanted = f"≤ {result.target.copies:g} copies"
+    else:
+        wanted = f"≥ {result.target.ratio:g}{'*' if _partial(result) else ''}"
+    if result.ok is None:
+        return f"{wanted} no peer"
+    return f"{wanted} {'ok' if result.ok else 'MISS'} {_figure(result.reached)}"
+
+
+def _partial(result: Result) -> bool:
+    """Whether the target leaves out a peer that was timed."""
+    return bool(result.target and result.target.against and {n for n, _ in result.ranking} - set(result.target.against))
+
+
+def _failed(peer: Peer) -> bool:
+    return peer.status not in ("agrees", "differs", "related", "missing")
+
+
+def _difference(peer: Peer) -> str:
+    if peer.difference == float("inf"):
+        return "another shape, or other values missing"
+    return f"differs by {peer.difference:.1e}"
+
+
+def _finite(value: float | None) -> float | str | None:
+    return "inf" if value == float("inf") else value
+
+
+def _ms(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    ms = seconds * 1e3
+    return f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}" if ms >= 10 else f"{ms:.2f}"
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.0f} %"

@@ -1,0 +1,118 @@
+"""The ``sigconv`` command: finds subcommands on demand and turns every error into one line."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+# Shown by `sigconv --help`; the modules themselves are imported when their command runs.
+COMMANDS = {
+    "smooth": "Smooth columns of a telemetry file and keep every other byte.",
+    "window": "Show what a window does: weights, delay, noise gain.",
+    "doctor": "Show threads, CPU and cache, and check that smoothing works.",
+}
+
+DATA_ERROR, USAGE_ERROR = 1, 2
+INTERRUPTED, TERMINATED, PIPE_CLOSED = (128 + number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE))
+
+
+class Commands(click.Group):
+    """A group whose commands live in modules of their own, imported when they are called for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return import_module(f"sigconv_cli.{cmd_name}").command if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # Both are caught here, because click's own handling prints "Aborted!" and exits 1.
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise SystemExit(INTERRUPTED) from None
+        except BrokenPipeError:
+            _forget_stdout()
+            raise SystemExit(PIPE_CLOSED) from None
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **options: Any) -> Any:
+        try:
+            code = super().main(args, *rest, **options | {"prog_name": "sigconv", "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(USAGE_ERROR)
+        except click.UsageError as error:
+            where = error.ctx.command_path if error.ctx else "sigconv"
+            _fail(f"{error.format_message().rstrip('.')} (see {where} --help)", error.exit_code)
+        except click.ClickException as error:
+            _fail(error.format_message(), error.exit_code)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            _fail(f"{error.filename}: {reason}" if error.filename else reason, DATA_ERROR)
+        except Exception as error:
+            if os.environ.get("SIGCONV_DEBUG"):
+                raise
+            _fail(f"{error}" if _is_ours(error) else f"{type(error).__name__}: {error}", DATA_ERROR)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        click.echo(f"sigconv {version('sigconv')}")
+        ctx.exit()
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="\b\nExample:\n  sigconv smooth readings.csv -c depth -t time -w gaussian:sigma=2s -o smooth.csv",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+def cli() -> None:
+    """Smooth telemetry with weighted windows that slide over the past."""
+
+
+def main() -> None:
+    """Run the command line."""
+    # A terminated run leaves no half-written file behind, since the exception unwinds what is open.
+    signal.signal(signal.SIGTERM, _terminate)
+    cli()
+
+
+def _terminate(*_: Any) -> NoReturn:
+    raise SystemExit(TERMINATED)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"sigconv: {' '.join(message.split())}", err=True)
+    sys.exit(code)
+
+
+def _is_ours(error: Exception) -> bool:
+    from sigconv.errors import SigconvError
+
+    return isinstance(error, (SigconvError, ValueError, TypeError))
+
+
+def _forget_stdout() -> None:
+    # What Python still holds for the closed pipe would raise once more at exit.
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

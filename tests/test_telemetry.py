@@ -1,0 +1,168 @@
+"""Telemetry files as columns: every byte but the filtered ones stays, wherever the input is cut."""
+
+import csv
+import io
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sigconv.io import columns
+from sigconv.io.telemetry import Layout, Rewriter, TelemetryError
+from sigconv.io.timestamps import to_ns
+
+
+def rewrite(data, make_filter, layout, cuts=()):
+    """The output of a Rewriter that is fed ``data`` in pieces."""
+    return b"".join(rewrite_pieces(data, make_filter, layout, cuts))
+
+
+def rewrite_pieces(data, make_filter, layout, cuts):
+    rewriter = Rewriter(make_filter, layout)
+    edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    for a, b in itertools.pairwise(edges):
+        yield from rewriter.feed(data[a:b])
+    yield from rewriter.close()
+
+
+def identity(channels):
+    return lambda x, times: x
+
+
+def cumulative(channels):
+    """A filter whose answers depend on everything that came before."""
+    total = np.zeros(channels)
+
+    def apply(x, times):
+        y = np.empty_like(x)
+        for k, row in enumerate(np.nan_to_num(x, posinf=0)):
+            total[:] = total * 0.5 + row
+            y[k] = total
+        return y
+
+    return apply
+
+
+_cells = st.one_of(
+    st.floats(-1e6, 1e6).map(repr),
+    st.integers(-100, 100).map(str),
+    st.sampled_from(
+        ["", "NA", "nan", "inf", " 7.25 ", "+1", ".5", "1.", "1e3", "007", "1_000", "true", "x,y", 'a "b"', "a\nb"]
+    ),
+)
+
+
+@given(
+    rows=st.lists(st.lists(_cells, min_size=1, max_size=4), max_size=12),
+    end=st.sampled_from(["\n", "\r\n"]),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    closed=st.booleans(),
+    cuts=st.lists(st.integers(0, 300), max_size=8),
+)
+def test_tables_keep_their_bytes_and_cuts_change_nothing(rows, end, quoting, closed, cuts):
+    text = io.StringIO()
+    csv.writer(text, lineterminator=end, quoting=quoting).writerows([["a", "b", "c"], *rows])
+    data = text.getvalue().encode()
+    data = data if closed else data.removesuffix(end.encode())
+    layout = Layout(columns=["b", "c"])
+    assert rewrite(data, identity, layout, cuts) == data
+    whole = rewrite(data, cumulative, layout)
+    assert rewrite(data, cumulative, layout, cuts) == whole
+    before, after = (list(csv.reader(io.StringIO(d.decode(), newline=""))) for d in (data, whole))
+    assert [[row[0:1], row[3:]] for row in after] == [[row[0:1], row[3:]] for row in before]
+
+
+@given(st.text('ab01.,"\n\r -é').map(str.encode), st.lists(st.integers(0, 60), max_size=6))
+def test_any_bytes_come_out_as_they_went_in(data, cuts):
+    try:
+        assert rewrite(data, identity, Layout(columns=["1"]), cuts) == data
+    except TelemetryError:
+        pytest.fail("column 1 is always there")
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "ns"),
+    [
+        ("1700000000.123456789", "s", 1_700_000_000_123_456_789),
+        ("1700000000123456789", "ns", 1_700_000_000_123_456_789),
+        ("1700000000123.456789", "ms", 1_700_000_000_123_456_789),
+        ("0.1", "us", 100),
+        ("-1.5", "s", -1_500_000_000),
+        ("1.7e9", "s", 1_700_000_000_000_000_000),
+        ("0.29999999999999998", "s", 300_000_000),
+        (".5", "s", 500_000_000),
+        (' "5" ', "s", 5_000_000_000),
+        ("1970-01-01", "s", 0),
+        ("1970-01-01 00:00:01", "s", 10**9),
+        ("2023-11-14T22:13:20.123456789Z", "s", 1_700_000_000_123_456_789),
+        ("2023-11-14T22:13:20,5", "ms", 1_700_000_000_500_000_000),
+        ("2023-11-14T23:13:20+01:00", "s", 1_700_000_000_000_000_000),
+        ("2023-11-14 17:43:20-0430", "s", 1_700_000_000_000_000_000),
+        ("2023-11-14T22:13", "s", 1_699_999_980_000_000_000),
+        ("1969-12-31T23:59:59.999999999Z", "s", -1),
+    ],
+)
+def test_times_are_exact(text, unit, ns):
+    assert to_ns(text.encode(), unit) == ns
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon",
+        "1_000",
+        "nan",
+        "inf",
+        "2023-02-30",
+        "2023-01-01T25:00",
+        "2023-01-01T00:61",
+        "1e999999999",
+        "12:00",
+        "2500-01-01",
+    ],
+)
+def test_what_is_no_time(text):
+    with pytest.raises(ValueError):
+        to_ns(text.encode())
+
+
+@pytest.mark.parametrize("cuts", [[], [21], [25], [26]])
+def test_time_that_goes_back_names_the_line_and_keeps_the_rows_before(cuts):
+    data = b"t,x\n0,1\n\n1,2\n5,3\n5,4\n4.5,5\n6,6\n"
+    out = []
+    with pytest.raises(TelemetryError, match=r"^line 7: time goes back from '5' to '4\.5'$"):
+        out.extend(rewrite_pieces(data, identity, Layout(columns=["x"], time="t"), cuts))
+    assert b"".join(out) == b"t,x\n0,1\n\n1,2\n5,3\n5,4\n"
+
+
+def test_columns_by_name_number_and_pattern():
+    names = ["t", "2", "acc x", "acc y", "d", "d"]
+    assert columns.find(names, "2") == [1]
+    assert columns.find(names, "3") == [2]
+    assert columns.find(names, "acc ?") == [2, 3]
+    with pytest.raises(TelemetryError, match=r"2 columns are named 'd'; give one by its number \(5 and 6\)"):
+        columns.find(names, "d")
+    with pytest.raises(TelemetryError, match="no column 9; columns are numbered 1 to 6"):
+        columns.find(names, "9")
+    with pytest.raises(TelemetryError, match=r"'acc\*' matches several columns: 'acc x', 'acc y'"):
+        columns.find_one(names, "acc*")
+
+
+@pytest.mark.parametrize("cuts", [[], [8], [14, 17]])
+def test_the_only_numeric_column_waits_for_rows_that_settle_it(cuts):
+    data = b"a,b,c\n,,x\n,5,x\n1,6,x\n"
+    with pytest.raises(TelemetryError, match="several columns hold numbers; choose with -c from 'a', 'b'"):
+        rewrite(data, identity, Layout(), cuts)
+    data = data.replace(b"\n1,", b"\nz,")
+    assert rewrite(data, lambda n: lambda x, t: x * 2, Layout(), cuts) == b"a,b,c\n,,x\n,10.0,x\nz,12.0,x\n"
+
+
+def test_a_quote_that_never_closes(monkeypatch):
+    data = b'x,y\n1,2\n"3,4\n5,6\n'
+    assert rewrite(data, identity, Layout(columns=["x"])) == data
+    monkeypatch.setattr("sigconv.io.telemetry.LONGEST_ROW", 6)
+    with pytest.raises(TelemetryError, match=r"^line 3: a row of over 0 MiB"):
+        rewrite(data, identity, Layout(columns=["x"]), [8])
