@@ -17,7 +17,7 @@ SEED = 20260101
 ROWS = 2000
 START = 1_780_000_000_000_000  # microseconds since 1970
 SILENCE = 3_600_000_000
-LAP, SPIRAL = 150.0, 47.0  # seconds for one round, and for the wobble on it
+LAP, SPIRAL = 340.0, 83.0  # seconds for one round, and for the wobble on it
 SPIKES = 0.012
 MISSING = 0.02
 
@@ -37,7 +37,7 @@ def main(path: Path = HERE / "probe.csv") -> None:
             now += 1_500_000 + int(rng.random() * 3_000_000)
         else:
             now += 60_000 + int(rng.random() * 500_000)
-        burst = burst - 1 if burst else int(rng.random() < 0.03) * (4 + int(rng.random() * 12))
+        burst = burst - 1 if burst else int(rng.random() < 0.03) * (3 + int(rng.random() * 9))
         lines.append(",".join([f"{now // 1_000_000}.{now % 1_000_000:06d}", *reading((now - START) / 1e6, rng)]))
     path.write_bytes(("\n".join(lines) + "\n").encode())
 
@@ -46,9 +46,9 @@ def reading(seconds: float, rng: np.random.Generator) -> list[str]:
     """The cells of one row: x, y, depth, heading, mode."""
     angle = 2 * math.pi * seconds / LAP
     wobble = 2 * math.pi * seconds / SPIRAL
-    x = 40 * math.cos(angle) + 6 * math.cos(wobble) + 0.9 * noise(rng)
-    y = 40 * math.sin(angle) + 6 * math.sin(wobble) + 0.9 * noise(rng)
-    depth = 20 + 4 * math.sin(angle / 3) + 0.25 * noise(rng)
+    x = 40 * math.cos(angle) + 6 * math.cos(wobble) + 1.6 * noise(rng)
+    y = 40 * math.sin(angle) + 6 * math.sin(wobble) + 1.6 * noise(rng)
+    depth = 20 + 4 * math.sin(angle / 3) + 0.35 * noise(rng)
     heading = (math.degrees(angle) + 90 + 5 * noise(rng)) % 360
     if rng.random() < SPIKES:
         x += 60 * (rng.random() - 0.5)

@@ -194,7 +194,8 @@ class _Channel:
         if window.shape == "exponential":
             alpha = float(window.alpha or 0)
             d = 1 - alpha
-            shift = d**-newest
+            with np.errstate(divide="ignore"):
+                shift = d**-newest
             if assumed:
                 first = d**past * shift
                 w, ww = w + first / alpha, ww + first**2 / (1 - d * d)

@@ -70,7 +70,8 @@ class CausalFilter:
             width = values.shape[1] // apart
             for k, part in enumerate(self.filters):
                 columns = slice(k * width, (k + 1) * width)
-                self._feed_columns(part, k * self.channels // apart, values, t, target, flags, columns)
+                restarts = self._restarts(x[:, k * self.channels // apart], t, k * self.channels // apart)
+                self._feed_columns(part, values, t, target, flags, columns, restarts)
         if self.policy.period is not None:
             direction(target, self.policy.period, out)
         if self.policy.nan_policy == "keep":
@@ -83,29 +84,28 @@ class CausalFilter:
     def _feed_columns(
         self,
         part: Filter,
-        channel: int,
         values: np.ndarray,
         t: np.ndarray | None,
         target: np.ndarray,
         flags: np.ndarray | None,
         columns: slice,
+        restarts: np.ndarray,
     ) -> None:
         """One channel's columns, copied together and back."""
         x = np.ascontiguousarray(values[:, columns])
         whole = target.shape[1] == x.shape[1]
         y = target if whole else np.empty_like(x)
         marks = None if flags is None else np.zeros(x.shape, bool)
-        restarts = self._no_restarts
-        if self.policy.max_gap is not None and t is not None:
-            restarts = self._restarts(x[:, 0], t, channel)
         self._feed(part, x, t, y, marks, restarts)
         if not whole:
             target[:, columns] = y
         if flags is not None:
             flags[:, columns] = marks
 
-    def _restarts(self, x: np.ndarray, t: np.ndarray, channel: int) -> np.ndarray:
+    def _restarts(self, x: np.ndarray, t: np.ndarray | None, channel: int) -> np.ndarray:
         """Rows whose sample comes more than max_gap after the present one before it."""
+        if self.policy.max_gap is None or t is None:
+            return self._no_restarts
         there = np.flatnonzero(np.isfinite(x) if self.policy.omits else ~np.isnan(x))
         if not len(there):
             return self._no_restarts

@@ -87,11 +87,11 @@ class Smoother:
         samples = real_array("x", x)
         channels = self._channels
         if samples.ndim != (1 if channels is None else 2) or (channels is not None and samples.shape[1] != channels):
-            expected = "(n,)" if channels is None else f"(n, {channels})"
-            raise ValueError(f"x must have shape {expected}, got {samples.shape}")
+            expected = "(n,) as channels is None" if channels is None else f"(n, {channels}), channels being {channels}"
+            raise ValueError(f"x must have shape {expected}; got {samples.shape}")
         stamps = None
         if times is not None:
-            stamps = np.ascontiguousarray(as_nanoseconds(times, self._time_unit))
+            stamps = np.ascontiguousarray(as_nanoseconds(times, self._time_unit, check_unit=self._filter.last is None))
             if len(stamps) != len(samples):
                 raise ValueError(f"times must have one stamp a sample: {len(stamps)} stamps for {len(samples)} samples")
         elif self._timed:

@@ -9,7 +9,7 @@ _LIMIT = 2**62  # differences of two stamps must fit int64
 _EPOCH = (1_100_000_000, 4_200_000_000)  # 2004 to 2103, in seconds
 
 
-def as_nanoseconds(times: Any, time_unit: str = "ns") -> np.ndarray:
+def as_nanoseconds(times: Any, time_unit: str = "ns", check_unit: bool = True) -> np.ndarray:
     """Stamps as int64 nanoseconds; their order is checked by `check_order`.
 
     Parameters
@@ -18,6 +18,8 @@ def as_nanoseconds(times: Any, time_unit: str = "ns") -> np.ndarray:
         datetime64 or timedelta64 of any unit, seconds as floats, or integers in ``time_unit``. Floats are taken in
         ``time_unit`` too where it is not the default.
     time_unit : {"ns", "us", "ms", "s"}
+    check_unit : bool
+        Whether numbers that look like an epoch in another unit are refused.
 
     Returns
     -------
@@ -40,8 +42,7 @@ def as_nanoseconds(times: Any, time_unit: str = "ns") -> np.ndarray:
     """
     if time_unit not in UNITS:
         raise ValueError(f"time_unit must be one of {', '.join(map(repr, UNITS))}, got {time_unit!r:.80}")
-    values = getattr(times, "values", times) if type(times).__module__.startswith("pandas") else times
-    stamps = np.asarray(values)
+    stamps = np.asarray(_without_zone(times))
     if stamps.ndim != 1:
         raise ValueError(f"times must have one dimension, got shape {stamps.shape}")
     if stamps.dtype.kind in "mM":
@@ -49,10 +50,16 @@ def as_nanoseconds(times: Any, time_unit: str = "ns") -> np.ndarray:
     if stamps.size == 0:
         return np.zeros(0, np.int64)
     if stamps.dtype.kind in "iu":
-        return _from_integers(stamps, time_unit)
+        return _from_integers(stamps, time_unit, check_unit)
     if stamps.dtype.kind == "f":
-        return _from_floats(stamps, time_unit)
+        return _from_floats(stamps, time_unit, check_unit)
     raise TypeError(f"times must be datetime64, float seconds or integers, got dtype {stamps.dtype}")
+
+
+def _without_zone(times: Any) -> Any:
+    """pandas stamps with a time zone as UTC; everything else as it is."""
+    stamps = getattr(times, "dt", times)
+    return stamps.tz_convert(None) if getattr(stamps, "tz", None) is not None else times
 
 
 def _from_datetimes(stamps: np.ndarray) -> np.ndarray:
@@ -69,21 +76,23 @@ def _from_datetimes(stamps: np.ndarray) -> np.ndarray:
     return ns
 
 
-def _from_integers(stamps: np.ndarray, unit: str) -> np.ndarray:
+def _from_integers(stamps: np.ndarray, unit: str, check: bool) -> np.ndarray:
     low, high = int(stamps.min()), int(stamps.max())
-    _check_unit(low, high, unit, f"integer times are taken in {unit}")
+    if check:
+        _check_unit(low, high, unit, f"integer times are taken in {unit}")
     _check_reach(max(-low, high) * UNITS[unit])
     return stamps.astype(np.int64) * UNITS[unit]
 
 
-def _from_floats(stamps: np.ndarray, unit: str) -> np.ndarray:
+def _from_floats(stamps: np.ndarray, unit: str, check: bool) -> np.ndarray:
     unit = "s" if unit == "ns" else unit
     finite = np.isfinite(stamps)
     if not finite.all():
         at = int((~finite).argmax())
         raise ValueError(f"times must be finite: {stamps[at]} at index {at}")
     low, high = float(stamps.min()), float(stamps.max())
-    _check_unit(low, high, unit, f"float times are taken in {'seconds' if unit == 's' else unit}")
+    if check:
+        _check_unit(low, high, unit, f"float times are taken in {'seconds' if unit == 's' else unit}")
     _check_reach(max(-low, high) * UNITS[unit])
     whole = np.floor(stamps)  # apart, so that a long epoch does not cost the fraction its last digits
     fraction = np.rint((stamps - whole).astype(np.float64) * UNITS[unit]).astype(np.int64)

@@ -150,7 +150,7 @@ class Case:
             y = oracle.moving_median(x, **self.spec, times_ns=times, **self.policies)
             return y, np.where(np.isfinite(y), np.abs(y), 0)
         y, _, margin = oracle.hampel(x, **self.spec, times_ns=times, **self.policies)
-        return y, np.where(margin > 1e-5, np.where(np.isfinite(y), np.abs(y), 0), np.inf)
+        return y, np.where(margin > 2e-6, np.where(np.isfinite(y), np.abs(y), 0), np.inf)
 
 
 def options_of(policies):

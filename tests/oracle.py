@@ -73,7 +73,7 @@ def moving_median(x, width=None, width_ns=None, times_ns=None, **policies):
 
 
 def hampel(x, width=None, width_ns=None, times_ns=None, *, threshold=3.0, min_scale=0.0, **policies):
-    """Samples with outliers replaced, the outliers, and how far from its limit each decision was (relative to it)."""
+    """Samples with outliers replaced, the outliers, and how far from its limit each decision was (a relative number)."""
     y, outlier, margin = np.full(x.size, np.nan), np.zeros(x.size, bool), np.full(x.size, np.inf)
     for moment, values in window_values(x, width, width_ns, times_ns, policies):
         row = moment.row
@@ -87,7 +87,7 @@ def hampel(x, width=None, width_ns=None, times_ns=None, *, threshold=3.0, min_sc
             margin[row] = 0 if np.isnan(spread) else np.inf
             if spread > 0:
                 outlier[row] = distance > limit
-                margin[row] = abs(distance - limit) / max(limit, LD(1e-300))
+                margin[row] = abs(distance - limit) / max(limit, abs(middle), LD(1e-300))
         if outlier[row]:
             y[row] = middle
     return y, outlier, margin
@@ -180,7 +180,7 @@ def length(spec):
 
 def reach(spec):
     """How many nanoseconds a window holds."""
-    return spec.get("truncate", 4.0) * spec["sigma_ns"] if spec["shape"] == "gaussian" else spec["width_ns"]
+    return round(spec.get("truncate", 4.0) * spec["sigma_ns"]) if spec["shape"] == "gaussian" else spec["width_ns"]
 
 
 def weigh(x, spec, times_ns, moment, policies):

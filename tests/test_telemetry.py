@@ -129,9 +129,10 @@ def test_what_is_no_time(text):
         to_ns(text.encode())
 
 
+@pytest.mark.parametrize("after", [b"\n6,6\n", b"\n", b""])
 @pytest.mark.parametrize("cuts", [[], [21], [25], [26]])
-def test_time_that_goes_back_names_the_line_and_keeps_the_rows_before(cuts):
-    data = b"t,x\n0,1\n\n1,2\n5,3\n5,4\n4.5,5\n6,6\n"
+def test_time_that_goes_back_names_the_line_and_keeps_the_rows_before(cuts, after):
+    data = b"t,x\n0,1\n\n1,2\n5,3\n5,4\n4.5,5" + after
     out = []
     with pytest.raises(TelemetryError, match=r"^line 7: time goes back from '5' to '4\.5'$"):
         out.extend(rewrite_pieces(data, identity, Layout(columns=["x"], time="t"), cuts))

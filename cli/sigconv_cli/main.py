@@ -18,7 +18,8 @@ COMMANDS = {
 }
 
 DATA_ERROR, USAGE_ERROR = 1, 2
-INTERRUPTED, TERMINATED, PIPE_CLOSED = (128 + number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE))
+# As a shell reports the end by a signal; SIGPIPE is not known on every system.
+INTERRUPTED, PIPE_CLOSED, TERMINATED = 130, 141, 143
 
 
 class Commands(click.Group):
@@ -50,6 +51,8 @@ class Commands(click.Group):
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(USAGE_ERROR)
+        except click.Abort:
+            sys.exit(INTERRUPTED)
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx else "sigconv"
             _fail(f"{error.format_message().rstrip('.')} (see {where} --help)", error.exit_code)

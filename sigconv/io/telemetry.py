@@ -132,20 +132,17 @@ class Rewriter:
 
     def close(self) -> Iterator[bytes]:
         """What is left to write when the input has ended."""
-        if not self._pending:
-            yield from self._rewrite([], complete=True)
-            return
-        rows, rest = self._split(self._pending + b"\n")
+        unended = bool(self._pending)
+        rows, rest = self._split(self._pending + b"\n") if unended else ([], b"")
         if rest:  # a quote that never closes: all that follows it is one cell
             rows.append([rest.removesuffix(b"\n")])
-        for out in self._rewrite(rows, complete=True):
-            yield out.removesuffix(b"\n")
+        yield from self._rewrite(rows, complete=True, unended=unended)
 
     def _split(self, text: bytes) -> tuple[list[Row], bytes]:
         # Cells beyond the last one in use need no cutting.
         return split_rows(text, self._layout.delimiter, -1 if self._body is None else self._body.width)
 
-    def _rewrite(self, rows: list[Row], complete: bool = False) -> Iterator[bytes]:
+    def _rewrite(self, rows: list[Row], complete: bool = False, unended: bool = False) -> Iterator[bytes]:
         rows, self._held = self._held + rows, []
         start = 0
         if self._body is None:
@@ -160,7 +157,7 @@ class Rewriter:
         out = join_rows(rows, self._layout.delimiter)
         self._lines += out.count(b"\n")
         if out:
-            yield out
+            yield out if failure or not unended else out[:-1]
         if failure:
             raise TelemetryError(failure)
 

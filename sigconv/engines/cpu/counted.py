@@ -40,6 +40,14 @@ class Taps(Counted):
         start(address(source), w, order, self.width, self.channels, address(y), rows, self.least)
 
 
+SCRATCH_ROWS = 6  # what a local fit needs beside the window: see kernels/polynomial.py
+
+
+def power_of_two_below(value: float) -> float:
+    """The largest power of two that is no larger: a factor that rounds nothing."""
+    return float(2.0 ** np.floor(np.log2(value)))
+
+
 class Polynomial(Taps):
     """Local least squares: the full window's fit is a row of weights; windows with something missing are refitted."""
 
@@ -59,16 +67,15 @@ class Polynomial(Taps):
         fit, k, step = self.kernel("polynomial.smooth"), self.width, self.channels
         known, first = self.known(piece), piece.first
         source, y = address(piece.source), address(out) - first * step * self.dtype.itemsize
-        scale = 1.0 / k
+        scale = power_of_two_below(1.0 / k)
         unit = (-scale) ** self.deriv  # ages run against time
 
         def task(lo: int, hi: int) -> None:
-            scratch = np.empty((4, k))
-            at = np.empty(2 * (self.deriv + 1))
+            scratch, at = np.empty((SCRATCH_ROWS, k)), np.empty(4 * (self.deriv + 1))
             for c in range(step):
                 fit(
                     source, 0, y, known, first + lo, first + hi, c, step, 0, k, self.degree, self.deriv, scale, unit,
-                    1, self.omit, self.needed, *(address(row) for row in scratch), address(at),
+                    1, self.omit, self.needed, address(scratch), k, address(at),
                 )  # fmt: skip
 
         parallel(task, split(piece.count, 2**16))

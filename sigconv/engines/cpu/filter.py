@@ -51,6 +51,7 @@ class Counted(Filter):
     """A window of ``width`` rows: what its start, its past and its first outputs have in common."""
 
     start_kernel: str | None = None
+    beyond = 0  # rows kept beyond those that the next window holds
 
     def __init__(self, width: int, channels: int, dtype: np.dtype, policy: Policy) -> None:
         super().__init__(channels, dtype, policy)
@@ -59,7 +60,7 @@ class Counted(Filter):
         self.restart()
 
     def restart(self) -> None:
-        self.tail = Tail(self.width - 1, self.channels, self.dtype)
+        self.tail = Tail(self.width - 1 + self.beyond, self.channels, self.dtype)
         self.rows = 0  # since the start
         self.seen = np.zeros(self.channels, np.int64)  # present samples, counted while the past still matters
 
@@ -98,7 +99,7 @@ class Counted(Filter):
         return piece.first - (self.width - 1 if self.has_past else min(self.rows, self.width - 1))
 
     def _fill_past(self, x: np.ndarray) -> None:
-        before_start = self.tail.rows()[: max(self.width - 1 - self.rows, 0)]
+        before_start = self.tail.rows()[: max(self.tail.keep - self.rows, 0)]
         if self.policy.initial == "zero":
             if self.rows == 0:
                 before_start[:] = 0
@@ -107,8 +108,12 @@ class Counted(Filter):
                 there = self.present(x[:, c])
                 if there.any():
                     before_start[:, c] = x[there.argmax(), c]
+                    self.past_changed(c)
         if (self.seen == 0).any() and self.rows >= self.width - 1:
             self.seen += self.present(x).any(axis=0)
+
+    def past_changed(self, channel: int) -> None:
+        """Called when the rows before the start have got their value."""
 
     def _start_with_missing(self, piece: Piece, out: np.ndarray) -> None:
         """Where NaN counts, rows before the start must not: the first windows are summed by a kernel of their own."""

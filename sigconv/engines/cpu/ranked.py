@@ -12,6 +12,11 @@ from sigconv.plan import Policy, Ranks
 _SMALL = 4096  # rows up to which the sorted window is carried from call to call
 
 
+def _room(window: int) -> int:
+    """Places for a sorted window and the infinities behind it, in whole vectors of any width."""
+    return (window // 16 + 3) * 16
+
+
 def _grain(window: int) -> int:
     """Rows a thread takes at a time: enough to make up for sorting its first window."""
     return max(2**15, 32 * window)
@@ -19,6 +24,8 @@ def _grain(window: int) -> int:
 
 class Ranked(Counted):
     """The window's rows sorted, a channel at a time."""
+
+    beyond = 1  # the row that leaves the window next
 
     def __init__(self, ranks: Ranks, channels: int, dtype: np.dtype, policy: Policy) -> None:
         self.ranks = ranks
@@ -31,8 +38,11 @@ class Ranked(Counted):
 
     def _forget_order(self) -> None:
         """The order is remade from the rows kept; it is speed, not state."""
-        self.sorted = np.empty((self.channels, self.width + 1), self.dtype)
+        self.sorted = np.empty((self.channels, _room(self.width)), self.dtype)
         self.places = np.full((self.channels, 3), -1, np.int64)
+
+    def past_changed(self, channel: int) -> None:
+        self.places[channel] = -1
 
     def restore(self, state: State) -> None:
         super().restore(state)
@@ -55,14 +65,14 @@ class Ranked(Counted):
 
         def task(lo: int, hi: int) -> None:
             for c in range(step):
-                order = self.sorted[c] if carried else np.empty(self.width + 1, self.dtype)
+                order = self.sorted[c] if carried else np.empty(_room(self.width), self.dtype)
                 place = self.places[c] if carried else np.full(3, -1, np.int64)
                 if place[0] >= 0:
                     place[2] += piece.first
                 median(
                     source, 0, y, marks, known, piece.first + lo, piece.first + hi, c, step, 0, self.width,
                     int(ranks.hampel), ranks.threshold, ranks.min_scale, self.omit, self.needed,
-                    address(order), address(place),
+                    address(order), len(order), address(place),
                 )  # fmt: skip
                 place[2] -= piece.first + hi
 
@@ -92,12 +102,12 @@ class RankedByTime(Timed):
         median = kernel("rank.median", self.dtype)
 
         def task(a: int, b: int) -> None:
-            order = np.empty(self.largest_window(t, max(a - 1, 0), b) + 1, self.dtype)
+            order = np.empty(_room(self.largest_window(t, max(a - 1, 0), b)), self.dtype)
             place = np.full(3, -1, np.int64)
             median(
                 address(x), address(t), address(y), address(flags), self.oldest(t, int(t[max(a - 1, 0)])), a, b,
                 0, 1, 1, self.support, int(ranks.hampel), ranks.threshold, ranks.min_scale, self.omit, self.needed,
-                address(order), address(place),
+                address(order), len(order), address(place),
             )  # fmt: skip
 
         self.ranges(lo, len(x), task, _grain(64))

@@ -229,6 +229,29 @@ where_equal = _elementwise(
 )
 
 
+@intrinsic
+def shifted_down(_: Any, a: Any, b: Any) -> Any:
+    """Lane k holds lane k + 1 of a, the last one lane 0 of b: two single vectors side by side, one lane on."""
+    return a(a, b), _shift(1)
+
+
+@intrinsic
+def shifted_up(_: Any, a: Any, b: Any) -> Any:
+    """Lane k holds lane k - 1 of b, the first one the last of a."""
+    return a(a, b), _shift(-1)
+
+
+def _shift(direction: int) -> Callable[..., Any]:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        tile = signature.return_type
+        (a,), (b,) = (_unpack(builder, tile, value) for value in args)
+        first = 1 if direction > 0 else tile.lanes - 1
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), tile.lanes), [first + k for k in range(tile.lanes)])
+        return _pack(builder, tile, [builder.shuffle_vector(a, b, lanes)])
+
+    return codegen
+
+
 def _question(name: str, emit: Callable[..., Any], inputs: int) -> Callable[..., Any]:
     """An intrinsic that asks something of every lane of its tiles."""
 

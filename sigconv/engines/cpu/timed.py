@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from sigconv.engines.cpu.compile import address, kernel
+from sigconv.engines.cpu.counted import SCRATCH_ROWS, power_of_two_below
 from sigconv.engines.cpu.filter import Filter, State
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.plan import Policy
@@ -181,7 +182,6 @@ class Integral(Timed):
         self.shape, self.scale, self.far = self._SHAPES.index(shape), 1.0 / scale, support / scale
         self.lines = int(policy.measure == "linear")
         super().__init__(support, dtype, policy)
-        self.edge += int(shape == "gaussian")
 
     def run(self, x: np.ndarray, t: np.ndarray, y: np.ndarray, lo: int) -> None:
         smooth = kernel("uneven.integral")
@@ -189,7 +189,7 @@ class Integral(Timed):
         def task(a: int, b: int) -> None:
             scratch = np.empty(4)
             smooth(
-                address(x), address(t), address(y), 0, a, b, self.support, self.edge, self.scale, self.far,
+                address(x), address(t), address(y), 0, a, b, self.support, self.scale, self.far,
                 self.shape, self.lines, self.omit, self.needed, address(scratch), address(scratch[2:]),
             )  # fmt: skip
 
@@ -205,15 +205,16 @@ class PolynomialByTime(Timed):
 
     def run(self, x: np.ndarray, t: np.ndarray, y: np.ndarray, lo: int) -> None:
         fit = kernel("polynomial.smooth")
-        scale, unit = 1.0 / self.support, (-1e9 / self.support) ** self.deriv
+        scale = power_of_two_below(1.0 / self.support)
+        unit = (-1e9 * scale) ** self.deriv
 
         def task(a: int, b: int) -> None:
-            scratch = np.empty((4, self.largest_window(t, a, b)))
-            at = np.empty(2 * (self.deriv + 1))
+            size = self.largest_window(t, a, b)
+            scratch, at = np.empty((SCRATCH_ROWS, size)), np.empty(4 * (self.deriv + 1))
             fit(
                 address(x), address(t), address(y), self.oldest(t, int(t[a])), a, b, 0, 1, 1, self.support,
                 self.degree, self.deriv, scale, unit, 0, self.omit, self.needed,
-                *(address(row) for row in scratch), address(at),
+                address(scratch), size, address(at),
             )  # fmt: skip
 
         self.ranges(lo, len(x), task, _GRAIN // 4)

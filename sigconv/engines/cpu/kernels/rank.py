@@ -1,4 +1,11 @@
-"""Medians: the window's present samples kept sorted, one out and one in a step."""
+"""Medians: the window's present samples kept sorted, one out and one in a step.
+
+A sorted window s, padded with infinities, gives up ``old`` and takes in ``new`` without a branch, lane by lane:
+
+    t[k] = s[k] where s[k] < old, else s[k + 1]           s'[k] = min(t[k], max(t[k - 1], new))
+
+An infinity as ``old`` means that nothing leaves, as ``new`` that nothing comes.
+"""
 
 from collections.abc import Callable
 from math import inf, nan
@@ -6,20 +13,21 @@ from typing import Any
 
 from numba import types
 
+from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
+from sigconv.engines.cpu.target import host
 
-_COUNTED = 96  # up to here a place is found by counting, which vectorises; beyond, by bisection
+_VECTORED = 1024  # up to here the whole window is rewritten by vectors; beyond, only what lies between old and new
 
 
 def _functions(real: types.Float) -> tuple[Callable[..., Any], ...]:
+    lanes = host().vector_bytes * 8 // real.bitwidth
+    _, _, load, spread, _ = t.shape(real, 1, lanes)
+    where_less, shifted_down, shifted_up, store = t.where_less, t.shifted_down, t.shifted_up, t.store
+
     @inlined
     def place(s, n, value):  # type: ignore[no-untyped-def]
         """How many of the sorted s[:n] are below value."""
-        if n <= _COUNTED:
-            below = 0
-            for k in range(n):
-                below += 1 if s[k] < value else 0
-            return below
         low = 0
         high = n
         while low < high:
@@ -31,30 +39,32 @@ def _functions(real: types.Float) -> tuple[Callable[..., Any], ...]:
         return low
 
     @inlined
-    def insert(s, n, value):  # type: ignore[no-untyped-def]
-        k = place(s, n, value)
-        for j in range(n, k, -1):
-            s[j] = s[j - 1]
-        s[k] = value
-
-    @inlined
-    def remove(s, n, value):  # type: ignore[no-untyped-def]
-        for j in range(place(s, n, value), n - 1):
-            s[j] = s[j + 1]
-
-    @inlined
-    def replace(s, n, old, new):  # type: ignore[no-untyped-def]
-        """One out and one in, moving only what lies between them."""
-        a = place(s, n, old)
-        b = place(s, n, new)
-        if a < b:
-            for j in range(a, b - 1):
-                s[j] = s[j + 1]
-            s[b - 1] = new
-        else:
-            for j in range(a, b, -1):
-                s[j] = s[j - 1]
-            s[b] = new
+    def exchange(s, n, old, new):  # type: ignore[no-untyped-def]
+        """Take old out of the sorted s[:n] and put new in; n is the larger of the sizes before and after."""
+        if n > _VECTORED:
+            a = place(s, n, old)
+            b = place(s, n, new)
+            if a < b:
+                for j in range(a, b - 1):
+                    s[j] = s[j + 1]
+                s[b - 1] = new
+            else:
+                for j in range(a, b, -1):
+                    s[j] = s[j - 1]
+                s[b] = new
+            return
+        leaving = spread(old)
+        coming = spread(new)
+        here = load(s, 0)
+        before = spread(real(-inf))
+        for k in range(0, n, lanes):
+            following = load(s, k + lanes)
+            rest = where_less(here, leaving, here, shifted_down(here, following))
+            under = shifted_up(before, rest)
+            larger = where_less(under, coming, coming, under)
+            store(where_less(rest, larger, rest, larger), s, k)
+            here = following
+            before = rest
 
     @inlined
     def middle(s, n):  # type: ignore[no-untyped-def]
@@ -68,43 +78,50 @@ def _functions(real: types.Float) -> tuple[Callable[..., Any], ...]:
         return low * real(0.5) + high * real(0.5)
 
     @inlined
-    def deviation(s, n, center):  # type: ignore[no-untyped-def]
-        """The median of |s - center|: deviations grow from the middle outwards on both sides."""
-        right = place(s, n, center)
-        left = right - 1
-        low = real(0)
-        high = real(0)
-        for _ in range((n >> 1) + 1):
-            low = high
-            if left < 0:
-                high = s[right] - center
-                right += 1
-            elif right >= n or center - s[left] <= s[right] - center:
-                high = center - s[left]
-                left -= 1
+    def distance(s, n, center, below, rank):  # type: ignore[no-untyped-def]
+        """The rank-th smallest |s - center|, from 0: the two sides of the middle are sorted lists, merged by bisection."""
+        low = max(0, rank + 1 - (n - below))
+        high = min(below, rank + 1)
+        while low < high:  # how many of the rank + 1 nearest lie below the center
+            left = (low + high) >> 1
+            if center - s[below - 1 - left] < s[below + rank - left] - center:
+                low = left + 1
             else:
-                high = s[right] - center
-                right += 1
+                high = left
+        far = real(-inf)
+        if low > 0:
+            far = center - s[below - low]
+        if low <= rank:
+            far = max(far, s[below + rank - low] - center)
+        return far
+
+    @inlined
+    def deviation(s, n, center):  # type: ignore[no-untyped-def]
+        """The median of |s - center|."""
+        below = place(s, n, center)
+        high = distance(s, n, center, below, n >> 1)
         if n & 1:
             return high
-        return low * real(0.5) + high * real(0.5)
+        return distance(s, n, center, below, (n >> 1) - 1) * real(0.5) + high * real(0.5)
 
-    return insert, remove, replace, middle, deviation
+    return exchange, middle, deviation
 
 
 def median(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """Outputs [lo, hi) of channel c of x (rows, step): medians, or where ``flags`` are asked for x with outliers mended.
+    """Outputs [lo, hi) of channel c of x (rows, step): medians, or for ``hampel`` x with outliers mended and flagged.
 
-    ``s`` holds the sorted window and ``state`` its size, its count of NaN, and the first row still in it: when
-    state[0] < 0 they are made from the rows before lo. A window is ``support`` rows, or time where ``timed``.
+    A window is ``support`` rows, or time where ``timed``. ``s`` holds its samples in order and infinities behind them,
+    ``state`` its size, its count of NaN, and the first row still in it; where state[0] < 0 they are made from the
+    rows before lo. ``s`` has room for the largest window and two vectors more.
     """
-    insert, remove, replace, middle, deviation = _functions(real)
+    exchange, middle, deviation = _functions(real)
+    endless = real(inf)
 
     @inlined
     def missing(value, omit):  # type: ignore[no-untyped-def]
         return not abs(value) < inf if omit else value != value
 
-    def run(x, t, y, flags, first, lo, hi, c, step, timed, support, hampel, threshold, least, omit, needed, s, state):  # type: ignore[no-untyped-def]  # noqa: E501
+    def run(x, t, y, flags, first, lo, hi, c, step, timed, support, hampel, threshold, least, omit, needed, s, room, state):  # type: ignore[no-untyped-def]  # noqa: E501
         n = state[0]
         bad = state[1]
         left = state[2]
@@ -112,6 +129,8 @@ def median(real: types.Float) -> tuple[str, Callable[..., None]]:
             n = 0
             bad = 0
             left = first
+            for k in range(room):
+                s[k] = endless
             if lo > first:
                 if timed:
                     while left < lo and t[lo - 1] - t[left] >= support:
@@ -123,8 +142,8 @@ def median(real: types.Float) -> tuple[str, Callable[..., None]]:
                 if missing(value, omit):
                     bad += 1
                 else:
-                    insert(s, n, value)
                     n += 1
+                    exchange(s, n, endless, value)
         for i in range(lo, hi):
             value = x[i * step + c] + real(0)  # -0 becomes 0: they compare equal, so their order would be chance
             absent = missing(value, omit)
@@ -136,14 +155,14 @@ def median(real: types.Float) -> tuple[str, Callable[..., None]]:
                 if missing(old, omit):
                     bad -= 1
                 elif pending:
-                    replace(s, n, old, value)
+                    exchange(s, n, old, value)
                     pending = False
                 else:
+                    exchange(s, n, old, endless)
                     n -= 1
-                    remove(s, n + 1, old)
             if pending:
-                insert(s, n, value)
                 n += 1
+                exchange(s, n, endless, value)
             center = real(nan)
             if n >= needed and n > 0 and (omit or bad == 0):
                 center = middle(s, n)
@@ -152,7 +171,7 @@ def median(real: types.Float) -> tuple[str, Callable[..., None]]:
                 continue
             y[i * step + c] = x[i * step + c] if center == center else center
             flags[i * step + c] = 0
-            if center == center and abs(value) < inf:
+            if center == center and not absent:
                 scale = max(1.4826 * float(deviation(s, n, center)), least)
                 if scale > 0 and abs(float(value) - float(center)) > threshold * scale:
                     y[i * step + c] = center
@@ -161,7 +180,7 @@ def median(real: types.Float) -> tuple[str, Callable[..., None]]:
         state[1] = bad
         state[2] = left
 
-    return "xlxbiiiiiiiiDDiixl", run
+    return "xlxbiiiiiiiiDDiixil", run
 
 
 compile_kernel = compiler({"median": median})

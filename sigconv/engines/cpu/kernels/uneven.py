@@ -47,12 +47,10 @@ def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
         begin = t[lo] - support
         while t[left] <= begin:  # at most as many steps as there is history
             left += 1
-        if anchor < left:
-            anchor = left
         look_back(x, omit, first, left, anchor, sums, counts)
         total = 0.0
         count = 0
-        for j in range(anchor, lo):
+        for j in range(anchor if anchor >= left else lo, lo):
             value = x[j]
             if omit == 0 or abs(value) < inf:
                 total += value
@@ -240,8 +238,8 @@ UNIFORM, LINEAR_SHAPE, TRIANGULAR, GAUSSIAN = range(4)
 def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
     """Each reading weighed by the integral of w over the time it was current ("hold"), or lines between readings.
 
-    Ages are in units of ``scale`` (1 = the support, or sigma), ``far`` is the support in them; readings younger than
-    ``edge`` count as samples in the window. Integrals use Gauss-Legendre quadrature of five nodes on pieces short enough to be exact to rounding.
+    Ages are in units of ``scale`` (1 = the support, or sigma), ``far`` is the support in them. Integrals use
+    Gauss-Legendre quadrature of five nodes on pieces short enough to be exact to rounding.
     """
     exp_tile, _ = tile_functions(1, 1)
     single = t.shape(types.float64, 1, 1).spread
@@ -293,7 +291,7 @@ def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
         out[0] = plain
         out[1] = slanted
 
-    def run(x, t, y, first, lo, hi, support, edge, scale, far, shape, lines, omit, needed, scratch, out):  # type: ignore[no-untyped-def]  # noqa: E501
+    def run(x, t, y, first, lo, hi, support, scale, far, shape, lines, omit, needed, scratch, out):  # type: ignore[no-untyped-def]  # noqa: E501
         for i in range(lo, hi):
             num = 0.0
             den = 0.0
@@ -308,13 +306,13 @@ def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
                 value = x[j]
                 age = t[i] - t[j]
                 if omit == 0 and value != value:
-                    poisoned = poisoned or age < edge
+                    poisoned = poisoned or age < support
                 elif omit == 0 or abs(value) < inf:
                     if not reached:
                         newest = value
                     elif newer_age >= support:
                         break
-                    inside += 1 if age < edge else 0
+                    inside += 1 if age < support else 0
                     p = newer_age * scale
                     q = min(age * scale, far)
                     if q > p and (reached or lines == 0):
@@ -338,7 +336,7 @@ def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
             else:
                 y[i] = newest
 
-    return "dldiiiiiDDiiiidd", run
+    return "dldiiiiDDiiiidd", run
 
 
 compile_kernel = compiler(
