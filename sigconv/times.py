@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
+_NAT = np.iinfo(np.int64).min
+_CHUNK = 2**15  # compared at a time, so that the answers stay in cache
 _LIMIT = 2**62  # differences of two stamps must fit int64
 _EPOCH = (1_100_000_000, 4_200_000_000)  # 2004 to 2103, in seconds
 
@@ -63,23 +65,33 @@ def _without_zone(times: Any) -> Any:
 
 
 def _from_datetimes(stamps: np.ndarray) -> np.ndarray:
-    missing = np.isnat(stamps)
-    if missing.any():
-        raise ValueError(f"times must not be missing: NaT at index {int(missing.argmax())}")
     kind = "datetime64" if stamps.dtype.kind == "M" else "timedelta64"
-    if stamps.size and np.datetime_data(stamps.dtype)[0] != "ns":
-        rough = stamps.astype(f"{kind}[s]").astype(np.int64)
-        _check_reach(np.abs(rough).max() * 1e9)
-    ns = stamps.astype(f"{kind}[ns]").astype(np.int64)
-    if ns.size:
-        _check_reach(max(-float(ns.min()), float(ns.max())))
+    if stamps.dtype == np.dtype(f"{kind}[ns]"):
+        ns = stamps.view(np.int64)  # as they are; NaT is the least integer
+    else:
+        missing = np.isnat(stamps)
+        if missing.any():
+            raise ValueError(_missing(int(missing.argmax())))
+        if stamps.size:
+            rough = stamps.astype(f"{kind}[s]").astype(np.int64)
+            _check_reach(float(np.abs(rough).max()) * 1e9)
+        ns = stamps.astype(f"{kind}[ns]").view(np.int64)
+    if ns.size and int(ns[0]) == _NAT:
+        raise ValueError(_missing(0))
     return ns
 
 
+def _missing(index: int) -> str:
+    return f"times must not be missing: NaT at index {index}"
+
+
 def _from_integers(stamps: np.ndarray, unit: str, check: bool) -> np.ndarray:
-    low, high = int(stamps.min()), int(stamps.max())
+    first, last = int(stamps[0]), int(stamps[-1])
     if check:
-        _check_unit(low, high, unit, f"integer times are taken in {unit}")
+        _check_unit(min(first, last), max(first, last), unit, f"integer times are taken in {unit}")
+    if unit == "ns" and stamps.dtype == np.int64:
+        return stamps
+    low, high = int(stamps.min()), int(stamps.max())
     _check_reach(max(-low, high) * UNITS[unit])
     return stamps.astype(np.int64) * UNITS[unit]
 
@@ -116,13 +128,19 @@ def _check_reach(furthest: float) -> None:
 
 def check_order(stamps: np.ndarray, before: int | None = None) -> None:
     """An error that names the first stamp that goes back; ``before`` is the stamp ahead of the first."""
-    if before is not None and stamps.size and stamps[0] < before:
+    if not stamps.size:
+        return
+    if before is not None and stamps[0] < before:
         raise ValueError(f"times must not go back: index 0 is {_seconds(before - int(stamps[0]))} before the last one fed")
-    back = stamps[1:] < stamps[:-1]
-    if back.any():
-        at = int(back.argmax()) + 1
-        step = _seconds(int(stamps[at - 1]) - int(stamps[at]))
-        raise ValueError(f"times must not go back: index {at} is {step} before index {at - 1}")
+    for start in range(0, stamps.size - 1, _CHUNK):
+        back = stamps[start + 1 : start + _CHUNK + 1] < stamps[start : start + _CHUNK][: stamps.size - 1 - start]
+        if back.any():
+            at = start + int(back.argmax()) + 1
+            if int(stamps[at]) == _NAT:
+                raise ValueError(_missing(at))
+            step = _seconds(int(stamps[at - 1]) - int(stamps[at]))
+            raise ValueError(f"times must not go back: index {at} is {step} before index {at - 1}")
+    _check_reach(max(-float(stamps[0]), float(stamps[-1])))
 
 
 def _seconds(ns: int) -> str:

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 import oracle
+from hypothesis import assume
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 import sigconv as sc
 from sigconv import windows
@@ -257,3 +260,92 @@ def assert_same_bits(a, b):
     assert a.dtype == b.dtype and a.shape == b.shape, (a.dtype, a.shape, b.dtype, b.shape)
     differ = (a != b) & ~(np.isnan(a) & np.isnan(b)) | (np.signbit(a) != np.signbit(b)) & ~np.isnan(a)
     assert not differ.any(), f"{np.count_nonzero(differ)} differ, the first at {np.argwhere(differ)[0]}"
+
+
+def duration():
+    return st.one_of(st.integers(1, 5 * S), st.sampled_from([1000, 250 * MS, S, 2 * S, 3600 * S, 30 * 86400 * S]))
+
+
+@st.composite
+def windows_by_count(draw):
+    shape = draw(
+        st.sampled_from(["uniform", "linear", "triangular", "gaussian", "exponential", "polynomial", "custom"])
+    )
+    width = draw(st.integers(1, 40))
+    if shape == "gaussian":
+        return {"shape": shape, "sigma": draw(st.floats(0.05, 8)), "truncate": draw(st.floats(0.5, 6))}
+    if shape == "exponential":
+        least = {"alpha": 1e-3, "span": 1.0, "com": 0.0, "halflife": 0.25, "tau": 0.25}
+        name = draw(st.sampled_from(sorted(least)))
+        return {"shape": shape, name: draw(st.floats(least[name], 1.0 if name == "alpha" else 1e3))}
+    if shape == "polynomial":
+        degree = draw(st.integers(0, min(4, width - 1)))
+        return {"shape": shape, "width": width, "degree": degree, "deriv": draw(st.integers(0, min(1, degree)))}
+    if shape == "custom":
+        weights = draw(st.lists(st.one_of(st.just(0.0), st.floats(1e-3, 1e3)), min_size=1, max_size=12))
+        assume(sum(weights) > 0)
+        return {"shape": shape, "weights": tuple(weights)}
+    return {"shape": shape, "width": width}
+
+
+@st.composite
+def windows_by_time(draw):
+    shape = draw(
+        st.sampled_from(["uniform", "linear", "triangular", "gaussian", "exponential", "polynomial", "custom"])
+    )
+    width = draw(duration())
+    if shape == "gaussian":
+        return {"shape": shape, "sigma_ns": width, "truncate": draw(st.sampled_from([1.0, 2.5, 4.0, 6.0]))}
+    if shape == "exponential":
+        return {"shape": shape, draw(st.sampled_from(["tau_ns", "halflife_ns"])): width}
+    if shape == "polynomial":
+        degree = draw(st.integers(0, 3))
+        deriv = draw(st.integers(0, min(1, degree)))
+        return {"shape": shape, "width_ns": max(width, MS), "degree": degree, "deriv": deriv}
+    return {"shape": shape, **({"function": harmonic} if shape == "custom" else {}), "width_ns": width}
+
+
+@st.composite
+def policies_for(draw, spec, operation="smooth"):
+    policies = {
+        "initial": draw(st.sampled_from(["renormalize", "first", "zero", "nan"])),
+        "nan_policy": draw(st.sampled_from(["omit", "keep", "propagate"])),
+        "min_samples": draw(st.integers(1, 4)),
+        "max_gap_ns": draw(st.one_of(st.none(), duration())),
+    }
+    if operation == "smooth":
+        policies["measure"] = draw(st.sampled_from(["sample", "hold", "linear"]))
+        policies["period"] = draw(st.sampled_from([None, None, None, 1.0, 360.0]))
+    policies = {k: v for k, v in policies.items() if v not in (None, "renormalize", "omit", "sample", 1)}
+    assume(possible(spec, policies, operation))
+    count = (
+        None if oracle.is_timed(spec) or spec.get("shape") == "exponential" else oracle.length({"shape": "", **spec})
+    )
+    assume(count is None or policies.get("min_samples", 1) <= count)
+    return policies
+
+
+def values(width):
+    level = st.floats(-1e6, 1e6, width=width, allow_subnormal=False)
+    elements = st.one_of(level, level, st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1.0]))
+    return hnp.arrays(np.float64 if width == 64 else np.float32, st.integers(0, 40), elements=elements)
+
+
+@st.composite
+def times_for(draw, n):
+    steps = st.sampled_from([0, 1, 1000, MS, 40 * MS, 250 * MS, 250 * MS, S, 2 * S, 60 * S])
+    gaps = draw(st.lists(st.one_of(steps, st.integers(0, 3 * S)), min_size=n, max_size=n))
+    return draw(st.sampled_from([-EPOCH, EPOCH])) + np.cumsum(np.array(gaps, np.int64))
+
+
+@st.composite
+def problems(draw, specs, operation="smooth"):
+    spec = draw(specs)
+    case = Case("drawn", operation, spec, draw(policies_for(spec, operation)))
+    x = draw(values(draw(st.sampled_from([64, 32]))))
+    return case, x, draw(times_for(x.size))
+
+
+WIDTHS = st.one_of(
+    st.fixed_dictionaries({"width": st.integers(1, 30)}), st.fixed_dictionaries({"width_ns": duration()})
+)

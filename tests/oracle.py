@@ -6,6 +6,7 @@ is a duration ends in ``_ns`` (``width_ns``, ``sigma_ns``, ``tau_ns``, ``halflif
 local fits in exact fractions, and integrals over time with fifty digits.
 """
 
+import math
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -55,8 +56,7 @@ def diagnose(x, spec, times_ns=None, **policies):
     """Weight present, effective count and effective delay of every output (rows without an answer are NaN)."""
     weight, count, delay = np.full((3, x.size), np.nan)
     for moment in moments(x, spec, times_ns, **policies):
-        if (taps := weigh(x, spec, times_ns, moment, policies)) is None:
-            continue
+        taps = weigh(x, spec, times_ns, moment, policies)
         total = taps.weights.sum()
         weight[moment.row] = total / taps.whole
         count[moment.row] = total**2 / (taps.weights**2).sum()
@@ -73,7 +73,7 @@ def moving_median(x, width=None, width_ns=None, times_ns=None, **policies):
 
 
 def hampel(x, width=None, width_ns=None, times_ns=None, *, threshold=3.0, min_scale=0.0, **policies):
-    """Samples with outliers replaced, the outliers, and how far from its limit each decision was (a relative number)."""
+    """Samples with outliers replaced, the outliers, and how far (relative) each decision was from its limit."""
     y, outlier, margin = np.full(x.size, np.nan), np.zeros(x.size, bool), np.full(x.size, np.inf)
     for moment, values in window_values(x, width, width_ns, times_ns, policies):
         row = moment.row
@@ -112,9 +112,9 @@ def mean(taps):
     """The weighted sum of the taps over the sum of their weights (a fit's weights are used as they are)."""
     total = (taps.weights * taps.values).sum()
     size = np.abs(taps.weights * taps.values).sum()
-    if taps.normalised:
-        return total, size
     whole = taps.weights.sum()
+    if taps.normalised:
+        return total, np.abs(taps.weights).sum() * np.abs(taps.values).max() * taps.whole
     return total / whole, (size + abs(total / whole) * np.abs(taps.weights).sum()) / abs(whole)
 
 
@@ -194,9 +194,9 @@ def weigh(x, spec, times_ns, moment, policies):
         taps = weigh_by_time(x, spec, times_ns, moment)
     else:
         taps = weigh_by_count(x, spec, moment, initial)
-    if taps is not None and not taps.normalised and taps.weights.sum() == 0:
-        return Taps(x[moment.present[-1:]].astype(LD), np.ones(1, LD), taps.ages[-1:], LD(np.inf))
-    return taps
+    if taps is None or taps.normalised or taps.weights.sum() != 0:
+        return taps
+    return Taps(x[moment.present[-1:]].astype(LD), np.ones(1, LD), taps.ages[-1:], LD(np.inf))
 
 
 def weigh_by_count(x, spec, moment, initial):
@@ -215,8 +215,7 @@ def weigh_by_count(x, spec, moment, initial):
 
 def sample_weights(spec):
     """Weights of ages 0, 1, 2, ... samples."""
-    k = length(spec)
-    ages = np.arange(k)
+    ages = np.arange(k := length(spec))
     match spec["shape"]:
         case "uniform":
             return np.ones(k, LD)
@@ -294,15 +293,15 @@ def powers(base, exponents):
 
 
 def smoothing_factor(spec):
-    """alpha of a sample-count exponential, as pandas defines its spellings."""
-    value = LD(next(v for k, v in spec.items() if k != "shape"))
+    """The alpha of a sample-count exponential, as pandas defines its spellings."""
+    [(name, value)] = [(k, LD(v)) for k, v in spec.items() if k != "shape"]
     return {
         "alpha": lambda: value,
         "span": lambda: 2 / (value + 1),
         "com": lambda: 1 / (1 + value),
         "halflife": lambda: -np.expm1(-np.log(LD(2)) / value),
         "tau": lambda: -np.expm1(-1 / value),
-    }[next(k for k in spec if k != "shape")]()
+    }[name]()
 
 
 def fit(values, ages, spec, unit):
@@ -313,11 +312,11 @@ def fit(values, ages, spec, unit):
         return None
     sums = [sum(a**p for a in ages) for p in range(2 * degree + 1)]
     column = solve([[sums[p + q] for q in range(degree + 1)] for p in range(degree + 1)], deriv)
-    factor = Fraction(-unit) ** deriv
-    for order in range(1, deriv + 1):
-        factor *= order
+    factor = Fraction(-unit) ** deriv * math.factorial(deriv)
     weights = [factor * sum(c * a**p for p, c in enumerate(column)) for a in ages]
-    return Taps(np.asarray(values, LD), extended(weights), extended(ages), LD(1), True)
+    condition = np.linalg.cond(np.vander([float(a / max(*ages, 1)) for a in ages], degree + 1))
+    sense = LD(1 if condition < 1e12 else np.inf)  # infinite: stamps too close together for any fit
+    return Taps(np.asarray(values, LD), extended(weights), extended(ages), sense, True)
 
 
 def solve(matrix, unit):
@@ -357,7 +356,11 @@ def integrate(x, spec, times_ns, moment, measure, initial):
             weights[n + 1] += area - older
     if endless and initial == "first":
         weights[0] += mpmath.exp(-(ages[0] - origin) / mp_scale(spec))
-    whole = mpmath.exp(origin / mp_scale(spec)) if endless else integrals(spec, 0, reach(spec))[0]
+    whole = (
+        min(mpmath.exp(origin / mp_scale(spec)), mpmath.mpf("1e4000"))
+        if endless
+        else integrals(spec, 0, reach(spec))[0]
+    )
     weights, ages = extended(weights), np.array(ages).astype(LD)
     seen = (weights != 0) | in_support(spec, times_ns, moment.row, moment.present)
     return Taps(x[moment.present[seen]].astype(LD), weights[seen], ages[seen], extended([whole])[0])

@@ -25,7 +25,7 @@ COMMANDS = [block.strip() for block in blocks("bash") if "pip install" not in bl
 
 def test_python_blocks(monkeypatch):
     monkeypatch.chdir(ROOT)
-    names: dict[str, object] = {}  # one session, read from top to bottom
+    names: dict[str, object] = {}  # one namespace, read from top to bottom
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     parser = doctest.DocTestParser()
     for number, block in enumerate(blocks("python")):

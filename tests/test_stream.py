@@ -9,7 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import CASES, EPOCH, MS, S, assert_same_bits, samples, stamps
+from cases import (
+    CASES,
+    EPOCH,
+    MS,
+    WIDTHS,
+    S,
+    assert_same_bits,
+    problems,
+    samples,
+    stamps,
+    windows_by_count,
+    windows_by_time,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -114,6 +126,24 @@ def test_any_cut_anywhere(session):
     case, channels, x, times, pieces, saves = session
     stream = case.stream(channels=channels, dtype=x.dtype.name)
     assert_same_bits(fed(stream, x, times, pieces, saves.__contains__), case.run(x, times, axis=0))
+
+
+PROBLEMS = st.one_of(
+    problems(windows_by_count()),
+    problems(windows_by_time()),
+    problems(WIDTHS, "median"),
+    problems(WIDTHS, "hampel"),
+)
+
+
+@given(PROBLEMS, st.lists(st.integers(0, 40), max_size=12), st.integers(1, 4))
+def test_any_window_any_policy(problem, cuts, every):
+    case, x, times = problem
+    cuts = sorted(min(cut, x.size) for cut in cuts)
+    pieces = list(itertools.pairwise([0, *cuts, x.size]))
+    stream = case.stream(dtype=x.dtype.name)
+    savable = "function" not in case.spec
+    assert_same_bits(fed(stream, x, times, pieces, lambda lo: savable and lo % every == 0), case.run(x, times))
 
 
 def test_a_state_is_resumed_by_another_process(tmp_path, rng):

@@ -5,7 +5,7 @@ import numpy as np
 from sigconv.engines.cpu.compile import address
 from sigconv.engines.cpu.filter import Counted
 from sigconv.engines.cpu.tail import Piece
-from sigconv.engines.cpu.taps import ordered_sum, order_of_taps, unit_weights
+from sigconv.engines.cpu.taps import SHARE_BYTES, order_of_taps, ordered_sum, unit_weights
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.plan import Policy
 
@@ -81,13 +81,14 @@ class Polynomial(Taps):
         parallel(task, split(piece.count, 2**16))
 
 
-def _groups(width: int) -> tuple[int, int]:
-    """Sizes of the shared partial sums: about the square root, or the cube root, of the width."""
-    if width < 12:
-        return 1, 1
-    if width < 200:
-        return round(width**0.5), 1
-    return round(width ** (1 / 3)), round(width ** (1 / 3))
+_APART = 2**21  # windows of more numbers than this are summed channel by channel
+
+
+def aligned(shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
+    """Scratch rows that start at a cache line each, given whole lines a row."""
+    space = np.empty(shape[0] * shape[1] * dtype.itemsize + 64, np.uint8)
+    start = -address(space) % 64
+    return space[start : start + shape[0] * shape[1] * dtype.itemsize].view(dtype).reshape(shape)
 
 
 class Boxcar(Counted):
@@ -96,19 +97,34 @@ class Boxcar(Counted):
     start_kernel = "boxcar.start"
 
     def run(self, piece: Piece, out: np.ndarray) -> None:
-        smooth, step, width = self.kernel("boxcar.smooth"), self.channels, self.width
-        source, y, begin = address(piece.source), address(out), piece.first * step
-        b1, b2 = _groups(width)
-        block = max(2**12, 4 * width * step)
+        if self.channels > 1 and self.width * self.channels > _APART:
+            source = piece.source[piece.first - self.width + 1 : piece.first + piece.count]
+            for c in range(self.channels):
+                column = np.empty(piece.count, self.dtype)
+                self._means(np.ascontiguousarray(source[:, c]), self.width - 1, 1, column)
+                out[:, c] = column
+        else:
+            self._means(piece.source, piece.first * self.channels, self.channels, out)
+
+    def _means(self, source: np.ndarray, begin: int, step: int, out: np.ndarray) -> None:
+        smooth, width = self.kernel("boxcar.smooth"), self.width
+        x, y = address(source), address(out)
+        many = self._many()
+        block = max(2**12, min(16 * width * step, 2**16), 4 * width * step)
 
         def task(lo: int, hi: int) -> None:
-            scratch = np.empty((4, min(block, hi - lo) + width * step + 64), self.dtype)
+            scratch = aligned((5, (min(block, hi - lo) + width * step + 192) // 64 * 64), self.dtype)
             smooth(
-                source, begin + lo, width, b1, b2, step, y, lo, hi - lo, block, self.omit, self.needed,
+                x, begin + lo, width, many, step, y, lo, hi - lo, block, self.omit, self.needed,
                 *(address(row) for row in scratch),
             )  # fmt: skip
 
         parallel(task, split(out.size, max(2**17, block)))
+
+    def _many(self) -> int:
+        """How many sums share one more: about the cube root of the number of groups."""
+        groups = self.width * self.dtype.itemsize // SHARE_BYTES
+        return max(round(groups ** (1 / 3)), 2) if groups >= 8 else 1
 
     def run_start(self, source: np.ndarray, y: np.ndarray, rows: int) -> None:
         self.kernel("boxcar.start")(address(source), self.channels, address(y), rows)

@@ -35,6 +35,8 @@ class _Recursive(Filter):
         """Before the first present sample of a channel all was as that sample (or zero): give it the past's weight."""
         if self.rows == 0:
             self.memory[_MASS] = mass
+            if self.policy.initial == "zero":
+                self.memory[_ESTIMATE] = self.zero
         if self.policy.initial == "first":
             for c in np.flatnonzero(self.memory[_COUNT] == 0):
                 there = self.present(x[:, c])

@@ -25,6 +25,11 @@ class Filter:
         self.omit = int(policy.omits)
         self.needed = policy.min_samples
 
+    @property
+    def zero(self) -> np.ndarray:
+        """What a past of zeros is, channel by channel; an angle of zero is the vector (1, 0)."""
+        return np.tile([0.0] if self.policy.period is None else [1.0, 0.0], self.channels)[: self.channels]
+
     def process(self, x: np.ndarray, t: np.ndarray | None, out: np.ndarray) -> None:
         raise NotImplementedError
 
@@ -102,7 +107,7 @@ class Counted(Filter):
         before_start = self.tail.rows()[: max(self.tail.keep - self.rows, 0)]
         if self.policy.initial == "zero":
             if self.rows == 0:
-                before_start[:] = 0
+                before_start[:] = self.zero
         else:
             for c in np.flatnonzero(self.seen == 0):
                 there = self.present(x[:, c])

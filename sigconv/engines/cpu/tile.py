@@ -229,27 +229,24 @@ where_equal = _elementwise(
 )
 
 
-@intrinsic
-def shifted_down(_: Any, a: Any, b: Any) -> Any:
-    """Lane k holds lane k + 1 of a, the last one lane 0 of b: two single vectors side by side, one lane on."""
-    return a(a, b), _shift(1)
+def shifted_by(distance: int) -> Callable[..., Any]:
+    """An intrinsic on single vectors: lane k holds lane k - distance of b, the first ones come from the end of a.
 
+    A negative distance looks ahead: lane k holds lane k - distance of a, the last ones come from the start of b.
+    """
 
-@intrinsic
-def shifted_up(_: Any, a: Any, b: Any) -> Any:
-    """Lane k holds lane k - 1 of b, the first one the last of a."""
-    return a(a, b), _shift(-1)
+    @intrinsic
+    def shifted(_: Any, a: Any, b: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            (left,), (right,) = (_unpack(builder, a, value) for value in args)
+            first = -distance if distance < 0 else max(a.lanes - distance, 0)
+            lanes = [min(first + k, 2 * a.lanes - 1) for k in range(a.lanes)]
+            lanes = ir.Constant(ir.VectorType(ir.IntType(32), a.lanes), lanes)
+            return _pack(builder, a, [builder.shuffle_vector(left, right, lanes)])
 
+        return a(a, b), codegen
 
-def _shift(direction: int) -> Callable[..., Any]:
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        tile = signature.return_type
-        (a,), (b,) = (_unpack(builder, tile, value) for value in args)
-        first = 1 if direction > 0 else tile.lanes - 1
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), tile.lanes), [first + k for k in range(tile.lanes)])
-        return _pack(builder, tile, [builder.shuffle_vector(a, b, lanes)])
-
-    return codegen
+    return shifted
 
 
 def _question(name: str, emit: Callable[..., Any], inputs: int) -> Callable[..., Any]:
@@ -334,18 +331,23 @@ def power_of_two(_: Any, shifted: Any) -> Any:
     return shifted(shifted), codegen
 
 
-@intrinsic
-def scalar_fma(_: Any, a: Any, b: Any, c: Any) -> Any:
-    """a*b + c with one rounding, on float64 scalars."""
+def scalar_fma_of(dtype: Any) -> Callable[..., Any]:
+    """An intrinsic on scalars: a*b + c with one rounding."""
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        double = ir.DoubleType()
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(double, [double] * 3), "llvm.fma.f64"
-        )
-        return builder.call(function, args)
+    @intrinsic
+    def fused(_: Any, a: Any, b: Any, c: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            number = _ELEMENTS[dtype]
+            name = f"llvm.fma.{'f32' if dtype == types.float32 else 'f64'}"
+            function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(number, [number] * 3), name)
+            return builder.call(function, args)
 
-    return types.float64(types.float64, types.float64, types.float64), codegen
+        return dtype(dtype, dtype, dtype), codegen
+
+    return fused
+
+
+scalar_fma = scalar_fma_of(types.float64)
 
 
 @intrinsic

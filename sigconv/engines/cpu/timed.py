@@ -11,6 +11,7 @@ from sigconv.engines.cpu.threads import parallel, split
 from sigconv.plan import Policy
 
 _GRAIN = 2**14  # outputs a thread takes at a time
+_BLOCK = 512  # scratch of the boxcar's kernel, in outputs
 _SPAN = 2**17  # the running sums of a boxcar may start afresh at multiples of this
 _PAIRS = 2**20  # pairs of an output and a sample that are asked of a Python function at once
 
@@ -108,10 +109,11 @@ class BoxcarByTime(Timed):
         def task(a: int, b: int) -> None:
             first = self.oldest(t, int(t[a]))
             sums, counts = np.empty(b - first), np.empty(b - first, np.int64)
+            lefts, dens = np.empty(_BLOCK, np.int64), np.empty(_BLOCK)
             k = places[a]
             boxcar(
                 address(x), address(t), address(y), first, a, b, offset, self.support, self.omit, self.needed,
-                address(anchors[k:]), address(sums), address(counts),
+                address(anchors[k:]), address(sums), address(counts), address(lefts), address(dens),
             )  # fmt: skip
 
         parallel(task, ranges)
@@ -182,6 +184,7 @@ class Integral(Timed):
         self.shape, self.scale, self.far = self._SHAPES.index(shape), 1.0 / scale, support / scale
         self.lines = int(policy.measure == "linear")
         super().__init__(support, dtype, policy)
+        self.edge += int(shape == "gaussian")
 
     def run(self, x: np.ndarray, t: np.ndarray, y: np.ndarray, lo: int) -> None:
         smooth = kernel("uneven.integral")
@@ -189,7 +192,7 @@ class Integral(Timed):
         def task(a: int, b: int) -> None:
             scratch = np.empty(4)
             smooth(
-                address(x), address(t), address(y), 0, a, b, self.support, self.scale, self.far,
+                address(x), address(t), address(y), 0, a, b, self.support, self.edge, self.scale, self.far,
                 self.shape, self.lines, self.omit, self.needed, address(scratch), address(scratch[2:]),
             )  # fmt: skip
 

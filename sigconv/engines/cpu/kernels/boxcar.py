@@ -1,8 +1,12 @@
 """Equal weights by sample count: sums of sums, so that a wide window costs few additions and nothing is subtracted.
 
-A window of W samples is cut, from its newest sample on, into groups of g2 = b1 b2 samples, groups of b1 and single
-samples. Sums over b1 neighbours are computed once and shared by the windows around them, sums over b1 groups
-likewise: about 3 cbrt(W) additions an output, each output a fixed tree over its own window.
+From its newest sample on, a window is cut into groups of many**2 G samples, of many G, of G, and single samples, where
+G samples fill 64 bytes. Sums over G neighbours are made by doubling,
+
+    s2[i] = s[i] + s[i-1],   s4[i] = s2[i] + s2[i-2],   s8[i] = s4[i] + s4[i-4],  ..
+
+and shared by the windows around them, sums over ``many`` groups likewise, twice: about 3 cbrt(W/G) further additions
+an output, each output a fixed tree over its own window. The vectors of groups G apart are all equally aligned.
 """
 
 from collections.abc import Callable
@@ -12,132 +16,234 @@ from numba import types
 
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
+from sigconv.engines.cpu.taps import SHARE_BYTES
 from sigconv.engines.cpu.target import host
+
+
+STRETCH = 4096  # outputs taken through all their sums at a time
 
 
 def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     """y[to + i] = mean of the present among x[at + i - j step], 0 <= j < width; 0 <= i < n.
 
-    Outputs are computed ``block`` at a time; ``sums1``, ``sums2``, ``clean`` and ``present`` are scratch of
-    block + width * step numbers each.
+    Outputs are computed ``block`` at a time; ``sums``, ``wider``, ``widest``, ``clean`` and ``present`` are scratch of
+    block + width * step + 128 numbers each, aligned to 64 bytes.
     """
     lanes = host().vector_bytes * 8 // real.bitwidth
-    size, zeros, load, spread, _ = t.shape(real, 4, lanes)
-    add, store, div, where_finite, all_finite = t.add, t.store, t.div, t.where_finite, t.all_finite
+    group = SHARE_BYTES * 8 // real.bitwidth
+    doubling = lanes == group
+    wide = group == 16
+    size, zeros, load, spread, _ = t.shape(real, 8, lanes)
+    _, _, load_one, _, _ = t.shape(real, 1, lanes)
+    add, mul, fma, negative, store = t.add, t.mul, t.fma, t.negative, t.store
+    where_finite, where_equal, where_less, div = t.where_finite, t.where_equal, t.where_less, t.div
+    all_finite, all_equal, scalar_fma = t.all_finite, t.all_equal, t.scalar_fma_of(real)
+    by_two, by_four, by_eight = (t.shifted_by(k) for k in (2, 4, 8))
 
     @inlined
-    def group(x, at, stride, count, out, to, n, more):  # type: ignore[no-untyped-def]
-        """out[to + i] (+)= sum of x[at + i - j stride], 0 <= j < count."""
-        if count == 0 and more:
-            return
+    def eight(x, i, step):  # type: ignore[no-untyped-def]
+        """x[i] and the seven before it, by doubling."""
+        a = (x[i] + x[i - step]) + (x[i - 2 * step] + x[i - 3 * step])
+        return a + ((x[i - 4 * step] + x[i - 5 * step]) + (x[i - 6 * step] + x[i - 7 * step]))
+
+    @inlined
+    def sum_group(x, i, step):  # type: ignore[no-untyped-def]
+        if wide:
+            return eight(x, i, step) + eight(x, i - 8 * step, step)
+        return eight(x, i, step)
+
+    @inlined
+    def eight_lanes(x, i, step):  # type: ignore[no-untyped-def]
+        a = add(
+            add(load_one(x, i), load_one(x, i - step)),
+            add(load_one(x, i - 2 * step), load_one(x, i - 3 * step)),
+        )
+        b = add(
+            add(load_one(x, i - 4 * step), load_one(x, i - 5 * step)),
+            add(load_one(x, i - 6 * step), load_one(x, i - 7 * step)),
+        )
+        return add(a, b)
+
+    @inlined
+    def groups(x, at, step, sums, to, n):  # type: ignore[no-untyped-def]
+        """sums[to + i] = sum of the group that ends at x[at + i]."""
         i = 0
-        while i + size <= n:
-            acc = load(out, to + i) if more else zeros()
-            for j in range(count):
-                acc = add(acc, load(x, at + i - j * stride))
-            store(acc, out, to + i)
-            i += size
+        if doubling and step == 1 and n >= 2 * lanes:
+            pairs = add(load_one(x, at), load_one(x, at - 1))
+            fours = add(pairs, add(load_one(x, at - 2), load_one(x, at - 3)))
+            eights = eight_lanes(x, at, 1)
+            whole = eights
+            if wide:
+                whole = add(eights, eight_lanes(x, at - 8, 1))
+            store(whole, sums, to)
+            i = lanes
+            while i + lanes <= n:
+                new_pairs = add(load_one(x, at + i), load_one(x, at + i - 1))
+                new_fours = add(new_pairs, by_two(pairs, new_pairs))
+                new_eights = add(new_fours, by_four(fours, new_fours))
+                whole = new_eights
+                if wide:
+                    whole = add(new_eights, by_eight(eights, new_eights))
+                store(whole, sums, to + i)
+                pairs = new_pairs
+                fours = new_fours
+                eights = new_eights
+                i += lanes
+        while i + lanes <= n:
+            whole = eight_lanes(x, at + i, step)
+            if wide:
+                whole = add(whole, eight_lanes(x, at + i - 8 * step, step))
+            store(whole, sums, to + i)
+            i += lanes
         while i < n:
-            total = out[to + i] if more else real(0)
-            for j in range(count):
-                total += x[at + i - j * stride]
-            out[to + i] = total
+            sums[to + i] = sum_group(x, at + i, step)
             i += 1
 
     @inlined
-    def windows(x, at, width, b1, b2, step, sums1, sums2, out, to, n):  # type: ignore[no-untyped-def]
-        """out[to + i] = sum of the window that ends at x[at + i]."""
-        g1 = b1 * step
-        g2 = b1 * b2 * step
-        wide = width // (b1 * b2) if b2 > 1 else 0
-        rest = width - wide * b1 * b2
-        narrow = rest // b1 if b1 > 1 else 0
-        single = rest - narrow * b1
-        far = at - (width - 1) * step  # the oldest sample of the first window
-        # sums1[q] ends at x[far + q], sums2 likewise: only what lies whole inside is computed
-        reach = at - far + n
-        if b1 > 1:
-            start1 = (b1 - 1) * step
-            group(x, far + start1, step, b1, sums1, start1, reach - start1, False)
-        if wide > 0:
-            start2 = (b1 * b2 - 1) * step
-            group(sums1, start2, g1, b2, sums2, start2, reach - start2, False)
-        here = at - far
-        group(sums2, here, g2, wide, out, to, n, False)
-        here -= wide * g2
-        group(sums1, here, g1, narrow, out, to, n, True)
-        here -= narrow * g1
-        group(x, far + here, step, single, out, to, n, True)
-
-    @inlined
-    def finite_block(y, to, n):  # type: ignore[no-untyped-def]
+    def wider_groups(sums, at, stride, many, wider, n):  # type: ignore[no-untyped-def]
+        """wider[at + i] = sum of sums[at + i - j stride], 0 <= j < many."""
         i = 0
         while i + size <= n:
-            if not all_finite(load(y, to + i)):
-                return False
+            acc = load(sums, at + i)
+            for j in range(1, many):
+                acc = add(acc, load(sums, at + i - j * stride))
+            store(acc, wider, at + i)
             i += size
         while i < n:
-            if not abs(y[to + i]) < inf:
-                return False
-            i += 1
-        return True
-
-    @inlined
-    def mean(y, to, n, width):  # type: ignore[no-untyped-def]
-        i = 0
-        whole = spread(real(width))
-        while i + size <= n:
-            store(div(load(y, to + i), whole), y, to + i)
-            i += size
-        while i < n:
-            y[to + i] /= real(width)
+            total = sums[at + i]
+            for j in range(1, many):
+                total += sums[at + i - j * stride]
+            wider[at + i] = total
             i += 1
 
     @inlined
-    def one(x, at, width, b1, b2, step, omit, needed):  # type: ignore[no-untyped-def]
-        """The same tree of additions for a single output."""
+    def quotient(total, count, inverse):  # type: ignore[no-untyped-def]
+        mean = total * inverse
+        return scalar_fma(scalar_fma(-mean, count, total), inverse, mean)
+
+    @inlined
+    def windows(x, at, width, many, step, sums, wider, widest, out, to, n, divide):  # type: ignore[no-untyped-def]
+        """out[to + i] = sum, or mean, of the window that ends at x[at + i]; whether all are finite."""
+        stride = group * step
+        narrow = width // group
+        single = width - narrow * group
+        most = 0
+        wides = 0
+        if many > 1:
+            most = narrow // (many * many)
+            narrow -= most * many * many
+            wides = narrow // many
+            narrow -= wides * many
+        large = stride * many
+        huge = large * many
+        here = (width // group) * stride + 64  # where output 0 stands in the scratch
+        here -= here % 64
+        reach = max(width // group - 1, 0) * stride
+        back = max(reach - (many - 1) * stride, 0) if most + wides > 0 else 0
+        far = max(back - (many - 1) * large, 0) if most > 0 else 0
+        groups(x, at - reach, step, sums, here - reach, reach)
+        wider_groups(sums, here - back, stride, many, wider, back)
+        wider_groups(wider, here - far, large, many, widest, far)
+        count = real(width)
+        inverse = real(1) / count
+        finite = True
+        for lo in range(0, n, STRETCH):  # so that sums are used while they are in the nearest cache
+            hi = min(lo + STRETCH, n)
+            if width >= group:
+                groups(x, at + lo, step, sums, here + lo, hi - lo)
+            if most + wides > 0:
+                wider_groups(sums, here + lo, stride, many, wider, hi - lo)
+            if most > 0:
+                wider_groups(wider, here + lo, large, many, widest, hi - lo)
+            i = lo
+            while i + size <= hi:
+                acc = zeros()
+                for j in range(most):
+                    acc = add(acc, load(widest, here + i - j * huge))
+                for j in range(wides):
+                    acc = add(acc, load(wider, here + i - most * huge - j * large))
+                for j in range(narrow):
+                    acc = add(acc, load(sums, here + i - most * huge - wides * large - j * stride))
+                for j in range(single):
+                    acc = add(acc, load(x, at + i - (width - single + j) * step))
+                finite = finite and all_finite(acc)
+                if divide:  # the quotient, then what it leaves: together as exact as a division
+                    mean = mul(acc, spread(inverse))
+                    acc = fma(fma(negative(mean), spread(count), acc), spread(inverse), mean)
+                store(acc, out, to + i)
+                i += size
+            while i < hi:
+                total = real(0)
+                for j in range(most):
+                    total += widest[here + i - j * huge]
+                for j in range(wides):
+                    total += wider[here + i - most * huge - j * large]
+                for j in range(narrow):
+                    total += sums[here + i - most * huge - wides * large - j * stride]
+                for j in range(single):
+                    total += x[at + i - (width - single + j) * step]
+                finite = finite and abs(total) < inf
+                out[to + i] = quotient(total, count, inverse) if divide else total
+                i += 1
+        return finite
+
+    @inlined
+    def several(x, at, many, step):  # type: ignore[no-untyped-def]
+        total = sum_group(x, at, step)
+        for k in range(1, many):
+            total += sum_group(x, at - k * group * step, step)
+        return total
+
+    @inlined
+    def tree(x, at, width, many, step):  # type: ignore[no-untyped-def]
         total = real(0)
-        present = 0
+        narrow = width // group
         age = 0
-        while width - age >= b1 * b2 and b1 * b2 > 1:
-            wide = real(0)
-            for _ in range(b2):
-                narrow = real(0)
-                for _ in range(b1):
-                    value = x[at - age * step]
-                    if not omit or abs(value) < inf:
-                        narrow += value
-                        present += 1
-                    age += 1
-                wide += narrow
-            total += wide
-        while width - age >= b1 and b1 > 1:
-            narrow = real(0)
-            for _ in range(b1):
-                value = x[at - age * step]
-                if not omit or abs(value) < inf:
-                    narrow += value
-                    present += 1
-                age += 1
-            total += narrow
+        if many > 1:
+            for _ in range(narrow // (many * many)):
+                outer = real(0)
+                for k in range(many):
+                    inner = several(x, at - age * step, many, step)
+                    age += many * group
+                    outer = inner if k == 0 else outer + inner
+                total += outer
+            for _ in range(narrow % (many * many) // many):
+                total += several(x, at - age * step, many, step)
+                age += many * group
+        while width - age >= group:
+            total += sum_group(x, at - age * step, step)
+            age += group
         while age < width:
-            value = x[at - age * step]
-            if not omit or abs(value) < inf:
-                total += value
-                present += 1
+            total += x[at - age * step]
             age += 1
-        if present < needed or present == 0:
-            return real(nan)
-        return total / real(present)
+        return total
 
     @inlined
-    def block_of_outputs(x, at, width, b1, b2, step, y, to, n, omit, needed, sums1, sums2, clean, present):  # type: ignore[no-untyped-def]
-        windows(x, at, width, b1, b2, step, sums1, sums2, y, to, n)
-        if not omit or finite_block(y, to, n):
-            mean(y, to, n, width)
-            return
+    def one(x, at, width, many, step, omit, needed, there):  # type: ignore[no-untyped-def]
+        """The same tree of additions for a single output, its values and their presence copied where some are missing."""
+        count = width
+        if omit:
+            for j in range(width):
+                if not abs(x[at - j * step]) < inf:
+                    count -= 1
+        if count < width:
+            for j in range(width):
+                value = x[at - j * step]
+                there[width - 1 - j] = value if abs(value) < inf else real(0)
+            total = tree(there, width - 1, width, many, 1)
+        else:
+            total = tree(x, at, width, many, step)
+        if count < needed or count == 0:
+            return real(nan)
+        if count < width:
+            return total / real(count)
+        return quotient(total, real(width), real(1) / real(width))
+
+    @inlined
+    def with_missing(x, at, width, many, step, y, to, n, needed, sums, wider, widest, clean, present):  # type: ignore[no-untyped-def]  # noqa: E501
+        """Sums over the present samples, then over ones in their place."""
         far = at - (width - 1) * step
-        reach = at - far + n
+        reach = (width - 1) * step + n
         i = 0
         while i + size <= reach:
             value = load(x, far + i)
@@ -149,25 +255,51 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
             clean[i] = x[far + i] if there else real(0)
             present[i] = real(1) if there else real(0)
             i += 1
-        windows(clean, at - far, width, b1, b2, step, sums1, sums2, y, to, n)
-        # the sums of the values are in y; the counts go where the values were
-        windows(present, at - far, width, b1, b2, step, sums1, sums2, clean, 0, n)
-        for i in range(n):
+        windows(clean, at - far, width, many, step, sums, wider, widest, y, to, n, False)
+        windows(present, at - far, width, many, step, sums, wider, widest, clean, 0, n, False)
+        inverse = real(1) / real(width)
+        whole = True
+        full = spread(real(width))
+        least = spread(real(max(needed, 1)))
+        i = 0
+        while i + size <= n:
+            total = load(y, to + i)
+            counts = load(clean, i)
+            mean = mul(total, spread(inverse))
+            mean = fma(fma(negative(mean), full, total), spread(inverse), mean)
+            mean = where_equal(counts, full, mean, div(total, counts))
+            store(where_less(counts, least, spread(real(nan)), mean), y, to + i)
+            whole = whole and all_equal(counts, full)
+            i += size
+        while i < n:
             count = clean[i]
-            y[to + i] = y[to + i] / count if count >= needed and count > 0 else real(nan)
+            whole = whole and count == width
+            if count == width:
+                y[to + i] = quotient(y[to + i], count, inverse)
+            elif count >= needed and count > 0:
+                y[to + i] = y[to + i] / count
+            else:
+                y[to + i] = real(nan)
+            i += 1
+        return whole
 
-    def run(x, at, width, b1, b2, step, y, to, n, block, omit, needed, sums1, sums2, clean, present):  # type: ignore[no-untyped-def]
+    def run(x, at, width, many, step, y, to, n, block, omit, needed, sums, wider, widest, clean, present):  # noqa: E501  # type: ignore[no-untyped-def]
         if n <= 8:
             for i in range(n):
-                y[to + i] = one(x, at + i, width, b1, b2, step, omit, needed)
+                y[to + i] = one(x, at + i, width, many, step, omit, needed, clean)
             return
+        whole = True  # until something missing is met; the block after it then counts at once
         for i in range(0, n, block):
             m = min(block, n - i)
-            block_of_outputs(
-                x, at + i, width, b1, b2, step, y, to + i, m, omit, needed, sums1, sums2, clean, present
+            if whole:
+                whole = windows(x, at + i, width, many, step, sums, wider, widest, y, to + i, m, True) or not omit
+                if whole:
+                    continue
+            whole = with_missing(
+                x, at + i, width, many, step, y, to + i, m, needed, sums, wider, widest, clean, present
             )
 
-    return "xiiiiixiiiiixxxx", run
+    return "xiiiixiiiiixxxxx", run
 
 
 def start(real: types.Float) -> tuple[str, Callable[..., None]]:

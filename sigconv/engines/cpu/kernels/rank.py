@@ -23,7 +23,8 @@ _VECTORED = 1024  # up to here the whole window is rewritten by vectors; beyond,
 def _functions(real: types.Float) -> tuple[Callable[..., Any], ...]:
     lanes = host().vector_bytes * 8 // real.bitwidth
     _, _, load, spread, _ = t.shape(real, 1, lanes)
-    where_less, shifted_down, shifted_up, store = t.where_less, t.shifted_down, t.shifted_up, t.store
+    where_less, store = t.where_less, t.store
+    shifted_down, shifted_up = t.shifted_by(-1), t.shifted_by(1)
 
     @inlined
     def place(s, n, value):  # type: ignore[no-untyped-def]

@@ -223,11 +223,20 @@ def timed(real: types.Float) -> tuple[str, Callable[..., None]]:
             q = 0
             if count >= needed and count > 0 and mode <= FIRST and step == 1:
                 total = 0.0
+                dense = mode == SAMPLE and mass >= 2.0  # the past outweighs each sample, and goes on to
                 for k in range(m):
                     v = float(x[i + k])
                     total += v - v
+                    dense = dense and w[k] >= 0
                 if abs(total) < inf:
-                    if mode == SAMPLE:
+                    if dense:
+                        for k in range(m):
+                            mass = fma(-w[k], mass, mass) + 1.0
+                            estimate = fma(1.0 / mass, float(x[i + k]) - estimate, estimate)
+                            y[i + k] = real(estimate)
+                        q = m
+                        count += m
+                    elif mode == SAMPLE:
                         for k in range(m):
                             mass = shrink(mass, w[k])
                             estimate = towards(estimate, float(x[i + k]), mass, 1.0)

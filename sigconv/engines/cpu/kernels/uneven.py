@@ -17,6 +17,7 @@ from sigconv.engines.cpu.kernels.decay import tile_functions
 from sigconv.engines.cpu.target import host
 
 GRID = 4096  # the running sums start afresh at least at multiples of this many samples
+BLOCK = 512  # outputs whose windows are found, then summed, then divided
 
 
 def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
@@ -26,8 +27,11 @@ def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
     was set. When the window has left the old part behind, the anchor moves to the newest sample. It also moves at
     samples whose place in the whole series (index + ``offset``) is a multiple of GRID, or of the next power of two
     that is no smaller than the window, so that any such place can start a range.
-    ``state`` holds the anchor, in and out; ``sums`` and ``counts`` are scratch for samples from ``first`` on.
+    ``state`` holds the anchor, in and out; ``sums`` and ``counts`` are scratch for samples from ``first`` on, ``lefts``
+    and ``dens`` for BLOCK outputs.
     """
+    size, _, load, spread, _ = t.shape(types.float64, 4, host().vector_bytes // 8)
+    div, store, where_less = t.div, t.store, t.where_less
 
     @inlined
     def look_back(x, omit, first, left, anchor, sums, counts):  # type: ignore[no-untyped-def]
@@ -41,7 +45,68 @@ def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
             sums[j - first] = total
             counts[j - first] = count
 
-    def run(x, t, y, first, lo, hi, offset, support, omit, needed, state, sums, counts):  # type: ignore[no-untyped-def]
+    @inlined
+    def search(t, begin, low, high):  # type: ignore[no-untyped-def]
+        """The first row in [low, high] whose stamp is later than ``begin``."""
+        while low < high:
+            middle = (low + high) >> 1
+            if t[middle] <= begin:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    @inlined
+    def advance(t, begin, left):  # type: ignore[no-untyped-def]
+        # most windows lose fewer than four samples at a step: no branch to mispredict for them
+        some = ((t[left] <= begin) + (t[left + 1] <= begin)) + ((t[left + 2] <= begin) + (t[left + 3] <= begin))
+        left += some
+        if some == 4:
+            while t[left] <= begin:
+                left += 1
+        return left
+
+    @inlined
+    def oldest(t, i, left, support, lefts):  # type: ignore[no-untyped-def]
+        """lefts[k] = the first row in the window of output i + k, for a block: in four parts that overlap in time."""
+        part = BLOCK // 4
+        a = left
+        b = search(t, t[i + part] - support, left, i + part)
+        c = search(t, t[i + 2 * part] - support, b, i + 2 * part)
+        d = search(t, t[i + 3 * part] - support, c, i + 3 * part)
+        for k in range(part):
+            a = advance(t, t[i + k] - support, a)
+            b = advance(t, t[i + part + k] - support, b)
+            c = advance(t, t[i + 2 * part + k] - support, c)
+            d = advance(t, t[i + 3 * part + k] - support, d)
+            lefts[k] = a
+            lefts[part + k] = b
+            lefts[2 * part + k] = c
+            lefts[3 * part + k] = d
+        return d
+
+    @inlined
+    def oldest_near_the_end(t, i, n, left, support, lefts):  # type: ignore[no-untyped-def]
+        for k in range(n):
+            begin = t[i + k] - support
+            while t[left] <= begin:
+                left += 1
+            lefts[k] = left
+        return left
+
+    @inlined
+    def divide(y, at, dens, n, needed):  # type: ignore[no-untyped-def]
+        k = 0
+        while k + size <= n:
+            den = load(dens, k)
+            mean = div(load(y, at + k), den)
+            store(where_less(den, spread(float(needed)), spread(nan), mean), y, at + k)
+            k += size
+        while k < n:
+            y[at + k] = y[at + k] / dens[k] if dens[k] >= needed else nan
+            k += 1
+
+    def run(x, t, y, first, lo, hi, offset, support, omit, needed, state, sums, counts, lefts, dens):  # type: ignore[no-untyped-def]
         left = first
         anchor = state[0]
         begin = t[lo] - support
@@ -55,38 +120,41 @@ def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
             if omit == 0 or abs(value) < inf:
                 total += value
                 count += 1
-        for i in range(lo, hi):
-            begin = t[i] - support
-            left += (t[left] <= begin) + (t[min(left + 1, i)] <= begin) * (left + 1 < i)
-            while t[left] <= begin:
-                left += 1
-            if left > anchor:
-                anchor = i
-                look_back(x, omit, first, left, anchor, sums, counts)
-                total = 0.0
-                count = 0
-            elif (i + offset) % GRID == 0:
-                stride = GRID
-                while stride < i - left:
-                    stride *= 2
-                if (i + offset) % stride == 0:
-                    anchor = i
-                    look_back(x, omit, first, left, anchor, sums, counts)
+        i = lo
+        while i < hi:
+            n = min(BLOCK, hi - i)
+            if i + BLOCK + 3 < hi:  # looking three samples ahead stays inside
+                left = oldest(t, i, left, support, lefts)
+            else:
+                left = oldest_near_the_end(t, i, n, left, support, lefts)
+            for k in range(i, i + n):
+                start = lefts[k - i]
+                afresh = start > anchor
+                if ((k + offset) & (GRID - 1)) == 0:
+                    stride = GRID
+                    while stride < k - start:
+                        stride *= 2
+                    afresh = afresh or ((k + offset) & (stride - 1)) == 0
+                if afresh:
+                    anchor = k
+                    look_back(x, omit, first, start, anchor, sums, counts)
                     total = 0.0
                     count = 0
-            value = x[i]
-            if omit == 0 or abs(value) < inf:
-                total += value
-                count += 1
-            num = total
-            den = count
-            if left < anchor:
-                num += sums[left - first]
-                den += counts[left - first]
-            y[i] = num / den if den >= needed and den > 0 else nan
+                value = x[k]
+                if omit == 0 or abs(value) < inf:
+                    total += value
+                    count += 1
+                if start < anchor:
+                    y[k] = total + sums[start - first]
+                    dens[k - i] = float(count + counts[start - first])
+                else:
+                    y[k] = total
+                    dens[k - i] = float(count)
+            divide(y, i, dens, n, max(needed, 1))
+            i += n
         state[0] = anchor
 
-    return "dldiiiiiiildl", run
+    return "dldiiiiiiildlld", run
 
 
 def _pairs(weigh: Callable[..., Any], count: int, lanes: int) -> Callable[..., Any]:
@@ -238,8 +306,8 @@ UNIFORM, LINEAR_SHAPE, TRIANGULAR, GAUSSIAN = range(4)
 def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
     """Each reading weighed by the integral of w over the time it was current ("hold"), or lines between readings.
 
-    Ages are in units of ``scale`` (1 = the support, or sigma), ``far`` is the support in them. Integrals use
-    Gauss-Legendre quadrature of five nodes on pieces short enough to be exact to rounding.
+    Ages are in units of ``scale`` (1 = the support, or sigma), ``far`` is the support in them; readings younger than
+    ``edge`` count as samples in the window. Integrals use Gauss-Legendre quadrature of five nodes on pieces short enough to be exact to rounding.
     """
     exp_tile, _ = tile_functions(1, 1)
     single = t.shape(types.float64, 1, 1).spread
@@ -291,7 +359,7 @@ def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
         out[0] = plain
         out[1] = slanted
 
-    def run(x, t, y, first, lo, hi, support, scale, far, shape, lines, omit, needed, scratch, out):  # type: ignore[no-untyped-def]  # noqa: E501
+    def run(x, t, y, first, lo, hi, support, edge, scale, far, shape, lines, omit, needed, scratch, out):  # type: ignore[no-untyped-def]  # noqa: E501
         for i in range(lo, hi):
             num = 0.0
             den = 0.0
@@ -306,13 +374,13 @@ def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
                 value = x[j]
                 age = t[i] - t[j]
                 if omit == 0 and value != value:
-                    poisoned = poisoned or age < support
+                    poisoned = poisoned or age < edge
                 elif omit == 0 or abs(value) < inf:
                     if not reached:
                         newest = value
                     elif newer_age >= support:
                         break
-                    inside += 1 if age < support else 0
+                    inside += 1 if age < edge else 0
                     p = newer_age * scale
                     q = min(age * scale, far)
                     if q > p and (reached or lines == 0):
@@ -336,7 +404,7 @@ def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
             else:
                 y[i] = newest
 
-    return "dldiiiiDDiiiidd", run
+    return "dldiiiiiDDiiiidd", run
 
 
 compile_kernel = compiler(
