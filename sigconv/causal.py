@@ -13,8 +13,9 @@ from sigconv.checks import not_negative
 from sigconv.engines.cpu.angles import direction, unit_vectors
 from sigconv.engines.cpu.build import build_filter
 from sigconv.engines.cpu.filter import Filter
+from sigconv.engines.cpu.stamps import in_order
 from sigconv.plan import Policy, Ranks, plan_smoothing
-from sigconv.times import check_order
+from sigconv.times import check_ends, refuse_disorder
 from sigconv.windows import Window, as_window
 
 
@@ -56,7 +57,9 @@ class CausalFilter:
         if not len(x):
             return
         if t is not None:
-            check_order(t, self.last)
+            if not in_order(t):
+                refuse_disorder(t)
+            check_ends(t, self.last)
         if self.policy.nan_policy == "raise":
             _refuse_missing(x)
         values, target = x, out

@@ -6,13 +6,12 @@ import numpy as np
 
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
 _NAT = np.iinfo(np.int64).min
-_CHUNK = 2**15  # compared at a time, so that the answers stay in cache
 _LIMIT = 2**62  # differences of two stamps must fit int64
 _EPOCH = (1_100_000_000, 4_200_000_000)  # 2004 to 2103, in seconds
 
 
 def as_nanoseconds(times: Any, time_unit: str = "ns", check_unit: bool = True) -> np.ndarray:
-    """Stamps as int64 nanoseconds; their order is checked by `check_order`.
+    """Stamps as int64 nanoseconds; their order is checked where they are used.
 
     Parameters
     ----------
@@ -126,21 +125,20 @@ def _check_reach(furthest: float) -> None:
         raise ValueError("times must lie within 146 years of their origin (64-bit nanoseconds)")
 
 
-def check_order(stamps: np.ndarray, before: int | None = None) -> None:
-    """An error that names the first stamp that goes back; ``before`` is the stamp ahead of the first."""
-    if not stamps.size:
-        return
+def check_ends(stamps: np.ndarray, before: int | None = None) -> None:
+    """An error unless ordered stamps follow ``before``, the stamp ahead of the first, and stay within reach."""
     if before is not None and stamps[0] < before:
         raise ValueError(f"times must not go back: index 0 is {_seconds(before - int(stamps[0]))} before the last one fed")
-    for start in range(0, stamps.size - 1, _CHUNK):
-        back = stamps[start + 1 : start + _CHUNK + 1] < stamps[start : start + _CHUNK][: stamps.size - 1 - start]
-        if back.any():
-            at = start + int(back.argmax()) + 1
-            if int(stamps[at]) == _NAT:
-                raise ValueError(_missing(at))
-            step = _seconds(int(stamps[at - 1]) - int(stamps[at]))
-            raise ValueError(f"times must not go back: index {at} is {step} before index {at - 1}")
     _check_reach(max(-float(stamps[0]), float(stamps[-1])))
+
+
+def refuse_disorder(stamps: np.ndarray) -> None:
+    """Raise the error that names the first stamp that goes back."""
+    at = int((stamps[1:] < stamps[:-1]).argmax()) + 1
+    if int(stamps[at]) == _NAT:
+        raise ValueError(_missing(at))
+    step = _seconds(int(stamps[at - 1]) - int(stamps[at]))
+    raise ValueError(f"times must not go back: index {at} is {step} before index {at - 1}")
 
 
 def _seconds(ns: int) -> str:

@@ -45,8 +45,10 @@ def smooth(x, spec, times_ns=None, *, period=None, **policies):
         if (taps := weigh(x, spec, times_ns, moment, policies)) is None:
             continue
         endless = np.isinf(taps.values)
-        if endless.any():  # a weight of zero may or may not spare an infinity
-            y[moment.row], scale[moment.row] = np.inf, 0 if taps.weights[endless].any() else np.inf
+        if endless.any() or (period is not None and np.isinf(x[moment.present]).any()):
+            # what a weight of zero, or an infinite angle, makes of an infinity is left open
+            certain = period is None and taps.weights[endless].any()
+            y[moment.row], scale[moment.row] = np.inf, 0 if certain else np.inf
         else:
             y[moment.row], scale[moment.row] = mean(taps) if period is None else direction(taps, period)
     return y, scale
@@ -356,11 +358,7 @@ def integrate(x, spec, times_ns, moment, measure, initial):
             weights[n + 1] += area - older
     if endless and initial == "first":
         weights[0] += mpmath.exp(-(ages[0] - origin) / mp_scale(spec))
-    whole = (
-        min(mpmath.exp(origin / mp_scale(spec)), mpmath.mpf("1e4000"))
-        if endless
-        else integrals(spec, 0, reach(spec))[0]
-    )
+    whole = mpmath.exp(min(origin / mp_scale(spec), 9999)) if endless else integrals(spec, 0, reach(spec))[0]
     weights, ages = extended(weights), np.array(ages).astype(LD)
     seen = (weights != 0) | in_support(spec, times_ns, moment.row, moment.present)
     return Taps(x[moment.present[seen]].astype(LD), weights[seen], ages[seen], extended([whole])[0])

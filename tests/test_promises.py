@@ -163,7 +163,7 @@ def guarded(values, side):
 
 rng = np.random.default_rng(0)
 for case in PLAIN:
-    for n in (1, 2, 17, 64, 257, 1100):
+    for n in (1, 33, 600):
         for dtype in (np.float64, np.float32):
             for side in ("start", "end"):
                 x = guarded(samples(rng, n, rng.choice([0, 0.1]), dtype), side)

@@ -225,6 +225,8 @@ def test_angles_are_averaged_across_the_seam():
     np.testing.assert_allclose(smoothed([0.9, 0.2], "uniform:2", period=1), [0.9, 0.05], rtol=1e-12)
     tiny = smoothed([-1e-20, 360.0, -360.0, 0.0], "uniform:1", period=360)
     assert ((tiny >= 0) & (tiny < 360)).all()
+    y = smoothed([10, INF, 30, 50], "uniform:2", period=360, nan_policy="propagate")
+    assert np.isfinite(y).tolist() == [True, False, False, True]
     assert (smoothed([-1e-20] * 3, "uniform:3", period=np.float64(0.1)) < 0.1).all()
 
 

@@ -81,6 +81,7 @@ class Polynomial(Taps):
         parallel(task, split(piece.count, 2**16))
 
 
+_CACHED = 2**23  # results of more bytes than this are written past the cache
 _APART = 2**21  # windows of more numbers than this are summed channel by channel
 
 
@@ -110,12 +111,16 @@ class Boxcar(Counted):
         smooth, width = self.kernel("boxcar.smooth"), self.width
         x, y = address(source), address(out)
         many = self._many()
-        block = max(2**12, min(16 * width * step, 2**16), 4 * width * step)
+        block = (max(2**12, min(16 * width * step, 2**16), 4 * width * step) + 63) // 64 * 64
+
+        def past(lo: int) -> int:
+            past_cache = out.nbytes > _CACHED and y % self.dtype.itemsize == 0
+            return -(y // self.dtype.itemsize + lo) % 16 if past_cache else -1
 
         def task(lo: int, hi: int) -> None:
             scratch = aligned((5, (min(block, hi - lo) + width * step + 192) // 64 * 64), self.dtype)
             smooth(
-                x, begin + lo, width, many, step, y, lo, hi - lo, block, self.omit, self.needed,
+                x, begin + lo, width, many, step, y, lo, hi - lo, block, past(lo), self.omit, self.needed,
                 *(address(row) for row in scratch),
             )  # fmt: skip
 

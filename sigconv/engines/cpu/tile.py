@@ -94,6 +94,40 @@ def _at(builder: Any, pointer: Any, index: Any, offset: int, vector: ir.VectorTy
     return builder.bitcast(where, vector.as_pointer())
 
 
+def count_until(lanes: int) -> Callable[..., Any]:
+    """An intrinsic: how many of the ``lanes`` integers from pointer[at] are no larger than a limit."""
+    tile = Tile(types.int64, 1, lanes)
+
+    @intrinsic
+    def count(_: Any, pointer: Any, at: Any, limit: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            p, i, bound = args
+            values = builder.load(_at(builder, p, i, 0, tile.vector), align=tile.align)
+            mask = builder.icmp_signed("<=", values, _spread(builder, tile.vector, bound))
+            bits = builder.zext(builder.bitcast(mask, ir.IntType(lanes)), ir.IntType(64))
+            return builder.ctpop(bits)
+
+        return types.int64(types.CPointer(types.int64), types.int64, types.int64), codegen
+
+    return count
+
+
+def ramp(count: int, lanes: int) -> Callable[..., Any]:
+    """An intrinsic: first, first + 1, first + 2, .. as int64."""
+    tile = Tile(types.int64, count, lanes)
+
+    @intrinsic
+    def ramp_from(_: Any, first: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            start = _spread(builder, tile.vector, args[0])
+            steps = [ir.Constant(tile.vector, [k * lanes + lane for lane in range(lanes)]) for k in range(count)]
+            return _pack(builder, tile, [builder.add(start, step) for step in steps])
+
+        return tile(types.int64), codegen
+
+    return ramp_from
+
+
 class Shape(NamedTuple):
     """The constructors of one tile shape; they are called from compiled code."""
 
@@ -172,6 +206,22 @@ def store(_: Any, tile: Any, pointer: Any, at: Any) -> Any:
         value, p, i = args
         for k, vector in enumerate(_unpack(builder, tile, value)):
             builder.store(vector, _at(builder, p, i, k * tile.lanes, tile.vector), align=tile.align)
+        return context.get_dummy_value()
+
+    return types.none(tile, types.CPointer(tile.dtype), types.int64), codegen
+
+
+@intrinsic
+def store_past_cache(_: Any, tile: Any, pointer: Any, at: Any) -> Any:
+    """As `store`, to an address that whole vectors divide, without reading what was there into the cache first."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value, p, i = args
+        past = builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
+        for k, vector in enumerate(_unpack(builder, tile, value)):
+            where = _at(builder, p, i, k * tile.lanes, tile.vector)
+            stored = builder.store(vector, where, align=tile.align * tile.lanes)
+            stored.set_metadata("nontemporal", past)
         return context.get_dummy_value()
 
     return types.none(tile, types.CPointer(tile.dtype), types.int64), codegen
@@ -270,6 +320,8 @@ def _question(name: str, emit: Callable[..., Any], inputs: int) -> Callable[...,
 
 
 all_finite = _question("all_finite", _finite, 1)
+none_negative = _question("none_negative", lambda b, t, x: b.fcmp_ordered("oge", x, t.constant(0.0)), 1)
+none_less = _question("none_less", lambda b, t, x, y: b.not_(_less(b, t, x, y)), 2)
 all_equal = _question("all_equal", lambda b, t, x, y: b.fcmp_ordered("oeq", x, y), 2)
 
 

@@ -20,14 +20,15 @@ from sigconv.engines.cpu.taps import SHARE_BYTES
 from sigconv.engines.cpu.target import host
 
 
-STRETCH = 4096  # outputs taken through all their sums at a time
+STRETCH = 1024  # outputs taken through all their sums at a time
 
 
 def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     """y[to + i] = mean of the present among x[at + i - j step], 0 <= j < width; 0 <= i < n.
 
     Outputs are computed ``block`` at a time; ``sums``, ``wider``, ``widest``, ``clean`` and ``present`` are scratch of
-    block + width * step + 128 numbers each, aligned to 64 bytes.
+    block + width * step + 128 numbers each, aligned to 64 bytes. ``past`` is how many outputs come before the first
+    whose address 64 bytes divide, where results are to go past the cache, else -1.
     """
     lanes = host().vector_bytes * 8 // real.bitwidth
     group = SHARE_BYTES * 8 // real.bitwidth
@@ -35,7 +36,8 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     wide = group == 16
     size, zeros, load, spread, _ = t.shape(real, 8, lanes)
     _, _, load_one, _, _ = t.shape(real, 1, lanes)
-    add, mul, fma, negative, store = t.add, t.mul, t.fma, t.negative, t.store
+    add, mul, fma, negative = t.add, t.mul, t.fma, t.negative
+    store, store_past_cache = t.store, t.store_past_cache
     where_finite, where_equal, where_less, div = t.where_finite, t.where_equal, t.where_less, t.div
     all_finite, all_equal, scalar_fma = t.all_finite, t.all_equal, t.scalar_fma_of(real)
     by_two, by_four, by_eight = (t.shifted_by(k) for k in (2, 4, 8))
@@ -122,7 +124,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         return scalar_fma(scalar_fma(-mean, count, total), inverse, mean)
 
     @inlined
-    def windows(x, at, width, many, step, sums, wider, widest, out, to, n, divide):  # type: ignore[no-untyped-def]
+    def windows(x, at, width, many, step, sums, wider, widest, out, to, n, divide, past):  # type: ignore[no-untyped-def]
         """out[to + i] = sum, or mean, of the window that ends at x[at + i]; whether all are finite."""
         stride = group * step
         narrow = width // group
@@ -170,7 +172,10 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
                 if divide:  # the quotient, then what it leaves: together as exact as a division
                     mean = mul(acc, spread(inverse))
                     acc = fma(fma(negative(mean), spread(count), acc), spread(inverse), mean)
-                store(acc, out, to + i)
+                if past >= 0:
+                    store_past_cache(acc, out, to + i)
+                else:
+                    store(acc, out, to + i)
                 i += size
             while i < hi:
                 total = real(0)
@@ -255,8 +260,8 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
             clean[i] = x[far + i] if there else real(0)
             present[i] = real(1) if there else real(0)
             i += 1
-        windows(clean, at - far, width, many, step, sums, wider, widest, y, to, n, False)
-        windows(present, at - far, width, many, step, sums, wider, widest, clean, 0, n, False)
+        windows(clean, at - far, width, many, step, sums, wider, widest, y, to, n, False, -1)
+        windows(present, at - far, width, many, step, sums, wider, widest, clean, 0, n, False, -1)
         inverse = real(1) / real(width)
         whole = True
         full = spread(real(width))
@@ -283,23 +288,30 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
             i += 1
         return whole
 
-    def run(x, at, width, many, step, y, to, n, block, omit, needed, sums, wider, widest, clean, present):  # noqa: E501  # type: ignore[no-untyped-def]
+    def run(x, at, width, many, step, y, to, n, block, past, omit, needed, sums, wider, widest, clean, present):  # noqa: E501  # type: ignore[no-untyped-def]
         if n <= 8:
             for i in range(n):
                 y[to + i] = one(x, at + i, width, many, step, omit, needed, clean)
             return
         whole = True  # until something missing is met; the block after it then counts at once
-        for i in range(0, n, block):
+        i = 0
+        while i < n:
             m = min(block, n - i)
+            if i == 0 and past > 0:  # up to where whole vectors divide the address
+                m = past
             if whole:
-                whole = windows(x, at + i, width, many, step, sums, wider, widest, y, to + i, m, True) or not omit
+                aligned = past if i > 0 or past == 0 else -1
+                whole = windows(x, at + i, width, many, step, sums, wider, widest, y, to + i, m, True, aligned)
+                whole = whole or not omit
                 if whole:
+                    i += m
                     continue
             whole = with_missing(
                 x, at + i, width, many, step, y, to + i, m, needed, sums, wider, widest, clean, present
             )
+            i += m
 
-    return "xiiiixiiiiixxxxx", run
+    return "xiiiixiiiiiixxxxx", run
 
 
 def start(real: types.Float) -> tuple[str, Callable[..., None]]:

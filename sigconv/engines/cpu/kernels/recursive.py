@@ -197,6 +197,10 @@ def timed(real: types.Float) -> tuple[str, Callable[..., None]]:
     """Uneven steps: one channel of x (rows, step) into y; dt from stamp to stamp, ``before`` that of the row before."""
     fma = t.scalar_fma
     block, decays, _ = decay_functions()
+    lanes = host().vector_bytes // 8
+    load = t.shape(real, block // lanes, lanes).load
+    load_decays = t.shape(types.float64, block // lanes, lanes).load
+    all_finite, none_negative = t.all_finite, t.none_negative
 
     @inlined
     def ramp(age, w):  # type: ignore[no-untyped-def]
@@ -221,15 +225,10 @@ def timed(real: types.Float) -> tuple[str, Callable[..., None]]:
             decays(t, i, m, previous, rate, w)
             previous = t[i + m - 1]
             q = 0
-            if count >= needed and count > 0 and mode <= FIRST and step == 1:
-                total = 0.0
-                dense = mode == SAMPLE and mass >= 2.0  # the past outweighs each sample, and goes on to
-                for k in range(m):
-                    v = float(x[i + k])
-                    total += v - v
-                    dense = dense and w[k] >= 0
-                if abs(total) < inf:
-                    if dense:
+            if m == block and count >= needed and count > 0 and mode <= FIRST and step == 1:
+                if all_finite(load(x, i)):
+                    if mode == SAMPLE and mass >= 2.0 and none_negative(load_decays(w, 0)):
+                        # the past outweighs each sample, and goes on to
                         for k in range(m):
                             mass = fma(-w[k], mass, mass) + 1.0
                             estimate = fma(1.0 / mass, float(x[i + k]) - estimate, estimate)
@@ -294,7 +293,7 @@ def timed(real: types.Float) -> tuple[str, Callable[..., None]]:
                     age += float(stamp - (before if i + q == 0 else t[i + q - 1])) * rate
                     if present:
                         if count > 0:
-                            mass = shrink(mass, -kept if pending > 0.5 else pending)
+                            mass = kept * mass if pending > 0.5 else shrink(mass, pending)
                             if pending > 0:
                                 line = fma(ramp(age, pending) / pending, newest - value, value)
                                 estimate = towards(estimate, line, mass, pending)

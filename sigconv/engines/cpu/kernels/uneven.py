@@ -17,6 +17,7 @@ from sigconv.engines.cpu.kernels.decay import tile_functions
 from sigconv.engines.cpu.target import host
 
 GRID = 4096  # the running sums start afresh at least at multiples of this many samples
+AHEAD = 8  # stamps looked at together
 BLOCK = 512  # outputs whose windows are found, then summed, then divided
 
 
@@ -31,7 +32,9 @@ def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
     and ``dens`` for BLOCK outputs.
     """
     size, _, load, spread, _ = t.shape(types.float64, 4, host().vector_bytes // 8)
-    div, store, where_less = t.div, t.store, t.where_less
+    load_rows, ramp = t.shape(types.int64, 4, size // 4).load, t.ramp(4, size // 4)
+    sub, div, store, to_float, where_less = t.sub, t.div, t.store, t.to_float, t.where_less
+    all_finite, count_until = t.all_finite, t.count_until(AHEAD)
 
     @inlined
     def look_back(x, omit, first, left, anchor, sums, counts):  # type: ignore[no-untyped-def]
@@ -58,12 +61,11 @@ def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
 
     @inlined
     def advance(t, begin, left):  # type: ignore[no-untyped-def]
-        # most windows lose fewer than four samples at a step: no branch to mispredict for them
-        some = ((t[left] <= begin) + (t[left + 1] <= begin)) + ((t[left + 2] <= begin) + (t[left + 3] <= begin))
+        some = count_until(t, left, begin)
         left += some
-        if some == 4:
-            while t[left] <= begin:
-                left += 1
+        while some == AHEAD:  # hardly ever: windows lose a sample or two at a step
+            some = count_until(t, left, begin)
+            left += some
         return left
 
     @inlined
@@ -95,6 +97,17 @@ def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
         return left
 
     @inlined
+    def count_rows(i, lefts, n, dens):  # type: ignore[no-untyped-def]
+        """dens[k] = how many rows the window of output i + k holds."""
+        k = 0
+        while k + size <= n:
+            store(to_float(sub(ramp(i + k + 1), load_rows(lefts, k))), dens, k)
+            k += size
+        while k < n:
+            dens[k] = float(i + k + 1 - lefts[k])
+            k += 1
+
+    @inlined
     def divide(y, at, dens, n, needed):  # type: ignore[no-untyped-def]
         k = 0
         while k + size <= n:
@@ -105,6 +118,39 @@ def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
         while k < n:
             y[at + k] = y[at + k] / dens[k] if dens[k] >= needed else nan
             k += 1
+
+    @inlined
+    def look_back_whole(x, first, left, anchor, sums):  # type: ignore[no-untyped-def]
+        total = 0.0
+        for j in range(anchor - 1, left - 1, -1):
+            total += x[j]
+            sums[j - first] = total
+
+    @inlined
+    def whole(x, at, n):  # type: ignore[no-untyped-def]
+        """Whether none of the n samples from x[at] is missing."""
+        k = 0
+        while k + size <= n:
+            if not all_finite(load(x, at + k)):
+                return False
+            k += size
+        while k < n:
+            if not abs(x[at + k]) < inf:
+                return False
+            k += 1
+        return True
+
+    @inlined
+    def afresh(k, offset, start, anchor):  # type: ignore[no-untyped-def]
+        """Whether the window is cut anew at output k."""
+        if start > anchor:
+            return True
+        if ((k + offset) & (GRID - 1)) != 0:
+            return False
+        stride = GRID
+        while stride < k - start:
+            stride *= 2
+        return ((k + offset) & (stride - 1)) == 0
 
     def run(x, t, y, first, lo, hi, offset, support, omit, needed, state, sums, counts, lefts, dens):  # type: ignore[no-untyped-def]
         left = first
@@ -120,36 +166,50 @@ def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
             if omit == 0 or abs(value) < inf:
                 total += value
                 count += 1
+        counted = True  # whether counts are kept: where nothing is missing they follow from the rows
+        missing = lo - 1 if omit else first - 1  # no sample after this one is missing
         i = lo
         while i < hi:
             n = min(BLOCK, hi - i)
-            if i + BLOCK + 3 < hi:  # looking three samples ahead stays inside
+            if i + BLOCK + 2 * AHEAD < hi:  # looking ahead stays inside
                 left = oldest(t, i, left, support, lefts)
             else:
                 left = oldest_near_the_end(t, i, n, left, support, lefts)
-            for k in range(i, i + n):
-                start = lefts[k - i]
-                afresh = start > anchor
-                if ((k + offset) & (GRID - 1)) == 0:
-                    stride = GRID
-                    while stride < k - start:
-                        stride *= 2
-                    afresh = afresh or ((k + offset) & (stride - 1)) == 0
-                if afresh:
-                    anchor = k
-                    look_back(x, omit, first, start, anchor, sums, counts)
-                    total = 0.0
-                    count = 0
-                value = x[k]
-                if omit == 0 or abs(value) < inf:
-                    total += value
-                    count += 1
-                if start < anchor:
-                    y[k] = total + sums[start - first]
-                    dens[k - i] = float(count + counts[start - first])
-                else:
-                    y[k] = total
-                    dens[k - i] = float(count)
+            if omit and not whole(x, i, n):
+                missing = i + n - 1
+            if missing < lefts[0]:
+                counted = False
+                for k in range(i, i + n):
+                    start = lefts[k - i]
+                    if afresh(k, offset, start, anchor):
+                        anchor = k
+                        look_back_whole(x, first, start, anchor, sums)
+                        total = 0.0
+                    total += x[k]
+                    y[k] = total + sums[start - first] if start < anchor else total
+                count_rows(i, lefts, n, dens)
+            else:
+                if not counted:
+                    look_back(x, omit, first, lefts[0], anchor, sums, counts)
+                    count = i - anchor
+                    counted = True
+                for k in range(i, i + n):
+                    start = lefts[k - i]
+                    if afresh(k, offset, start, anchor):
+                        anchor = k
+                        look_back(x, omit, first, start, anchor, sums, counts)
+                        total = 0.0
+                        count = 0
+                    value = x[k]
+                    if abs(value) < inf:
+                        total += value
+                        count += 1
+                    if start < anchor:
+                        y[k] = total + sums[start - first]
+                        dens[k - i] = float(count + counts[start - first])
+                    else:
+                        y[k] = total
+                        dens[k - i] = float(count)
             divide(y, i, dens, n, max(needed, 1))
             i += n
         state[0] = anchor
