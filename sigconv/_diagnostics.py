@@ -4,6 +4,8 @@ Written for clarity, in NumPy: every pair of an output and a present sample in i
 exponential is followed for 40 time constants, beyond which its weights are below rounding.
 """
 
+from typing import Any
+
 import numpy as np
 
 from sigconv._layout import Signal
@@ -75,7 +77,7 @@ class _Channel:
             now = clock[self.there[np.maximum(newest, 0)]] if len(self.there) else clock
             oldest = np.searchsorted(clock, now - reach, side="left")
         else:
-            side = "left" if self.window.shape == "gaussian" and self.window.timed else "right"
+            side: Any = "left" if self.window.shape == "gaussian" and self.window.timed else "right"
             oldest = np.searchsorted(clock, clock - reach, side=side)
         if beyond and len(self.there):
             before = np.searchsorted(self.there, oldest) - 1
@@ -161,7 +163,7 @@ class _Channel:
     def _fitted(self, ages: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """The weights of each window's own least-squares fit."""
         window, weights, at = self.window, np.zeros(len(ages)), 0
-        scale = float(window.support_ns if window.timed else window.length or 1)
+        scale = float((window.support_ns if window.timed else window.length) or 1)
         for n in counts:
             if n:
                 u = ages[at : at + n] / scale

@@ -1,5 +1,7 @@
 """Integrals of a window's shape over ages in ns: what a reading weighs while it is current."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from sigconv.windows import Window
@@ -40,7 +42,7 @@ def _moments(window: Window, low: np.ndarray, high: np.ndarray) -> tuple[np.ndar
         edges = list(np.arange(0.0, float(window.support_ns or 0) + _STEP * scale, _STEP * scale))
     else:
         edges = [0.0, scale]
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in pairwise(edges):
         p, q = np.clip(begin, a, b), np.clip(end, a, b)
         half = (q - p) / 2
         for node, share in zip(_NODES, _SHARES, strict=True):

@@ -4,6 +4,7 @@ The engine's filter knows windows and missing samples. This layer adds what is c
 start the filter afresh, angles, channels that must be filtered apart, and the policy for missing outputs.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -50,9 +51,7 @@ class CausalFilter:
         self.last: int | None = None  # the last stamp
         self.last_present = np.full(self.channels, np.iinfo(np.int64).min)
 
-    def process(
-        self, x: np.ndarray, t: np.ndarray | None, out: np.ndarray, flags: np.ndarray | None = None
-    ) -> None:
+    def process(self, x: np.ndarray, t: np.ndarray | None, out: np.ndarray, flags: np.ndarray | None = None) -> None:
         """Filter the rows of ``x`` into ``out``; ``flags`` takes the outliers of a Hampel filter."""
         if not len(x):
             return
@@ -128,7 +127,7 @@ class CausalFilter:
         restarts: np.ndarray,
     ) -> None:
         edges = [0, *restarts.tolist(), len(x)]
-        for k, (lo, hi) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for k, (lo, hi) in enumerate(pairwise(edges)):
             if k > 0:
                 part.restart()
             if hi > lo:

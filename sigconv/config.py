@@ -67,9 +67,7 @@ def describe() -> dict[str, Any]:
 
     target = host()
     place = code.cache_directory()
-    tiles = {
-        f"float{bits}": f"{target.accumulators} x {target.vector_bytes * 8 // bits} lanes" for bits in (32, 64)
-    }
+    tiles = {f"float{bits}": f"{target.accumulators} x {target.vector_bytes * 8 // bits} lanes" for bits in (32, 64)}
     return {
         "sigconv": sigconv.__version__,
         "python": platform.python_version(),

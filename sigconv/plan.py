@@ -56,7 +56,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Ranks:
-    """A running median, or the Hampel filter built on it: the filters that order their window instead of weighing it."""
+    """A running median, or the Hampel filter built on it: filters that order their window instead of weighing it."""
 
     width: int  # samples, or ns where timed
     timed: bool
@@ -102,7 +102,9 @@ def _check_support(timed: bool, width: int, policy: Policy) -> None:
 def _check_combination(window: Window, policy: Policy) -> None:
     if policy.measure != "sample":
         if not window.timed:
-            raise ValueError(f"measure={policy.measure!r} weighs by time: the window {window} needs a duration, such as '2s'")
+            raise ValueError(
+                f"measure={policy.measure!r} weighs by time: give the window {window} a duration, such as '2s'"
+            )
         if window.shape in ("polynomial", "custom"):
             raise ValueError(f"measure={policy.measure!r} is not for {window.shape} windows: they weigh samples")
     if window.shape == "exponential":

@@ -93,7 +93,7 @@ def smooth(
     >>> sc.smooth([1.0, 2.0, np.nan, 4.0], "uniform:2")
     array([1. , 1.5, 2. , 4. ])
     >>> sc.smooth([0.0, 4.0, 4.0], "exponential:halflife=1s", times=[0.0, 1.0, 3.0])
-    array([0.        , 2.66666667, 3.69230769])
+    array([0.        , 2.66666667, 3.63636364])
     >>> sc.smooth([350.0, 10.0], "uniform:2", period=360)
     array([350.,   0.])
     """

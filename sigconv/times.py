@@ -117,7 +117,7 @@ def _check_unit(low: float, high: float, unit: str, rule: str) -> None:
             hint = f"pass time_unit={other!r}, or timedelta64 if they are elapsed times"
             raise ValueError(f"{rule}, but {low} to {high} look like an epoch in {other}: {hint}")
         if other != unit and first <= low and high <= last and ns < UNITS[unit]:
-            raise ValueError(f"{rule}, but {low} to {high} look like an epoch in {other}: pass integers and time_unit={other!r}")
+            raise ValueError(f"{rule}, but {low} to {high} look like an epoch in {other}: pass time_unit={other!r}")
 
 
 def _check_reach(furthest: float) -> None:
@@ -128,7 +128,8 @@ def _check_reach(furthest: float) -> None:
 def check_ends(stamps: np.ndarray, before: int | None = None) -> None:
     """An error unless ordered stamps follow ``before``, the stamp ahead of the first, and stay within reach."""
     if before is not None and stamps[0] < before:
-        raise ValueError(f"times must not go back: index 0 is {_seconds(before - int(stamps[0]))} before the last one fed")
+        step = _seconds(before - int(stamps[0]))
+        raise ValueError(f"times must not go back: index 0 is {step} before the last one fed")
     _check_reach(max(-float(stamps[0]), float(stamps[-1])))
 
 

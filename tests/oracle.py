@@ -17,6 +17,7 @@ from scipy.signal import get_window
 LD = np.longdouble
 PI = LD("3.14159265358979323846264338327950288")
 mpmath.mp.dps = 50
+TINY = mpmath.mpf("1e-4900")
 
 
 class Taps(NamedTuple):
@@ -45,7 +46,8 @@ def smooth(x, spec, times_ns=None, *, period=None, **policies):
         if (taps := weigh(x, spec, times_ns, moment, policies)) is None:
             continue
         endless = np.isinf(taps.values)
-        if endless.any() or (period is not None and np.isinf(x[moment.present]).any()):
+        inside = moment.present[in_support(spec, times_ns, moment.row, moment.present)]
+        if endless.any() or (period is not None and np.isinf(x[inside]).any()):
             # what a weight of zero, or an infinite angle, makes of an infinity is left open
             certain = period is None and taps.weights[endless].any()
             y[moment.row], scale[moment.row] = np.inf, 0 if certain else np.inf
@@ -59,8 +61,7 @@ def diagnose(x, spec, times_ns=None, **policies):
     weight, count, delay = np.full((3, x.size), np.nan)
     for moment in moments(x, spec, times_ns, **policies):
         taps = weigh(x, spec, times_ns, moment, policies)
-        total = taps.weights.sum()
-        weight[moment.row] = total / taps.whole
+        weight[moment.row] = (total := taps.weights.sum()) / taps.whole
         count[moment.row] = total**2 / (taps.weights**2).sum()
         delay[moment.row] = (taps.weights * taps.ages).sum() / total / LD(10**9 if is_timed(spec) else 1)
     return weight, count, delay
@@ -187,7 +188,7 @@ def reach(spec):
 
 def weigh(x, spec, times_ns, moment, policies):
     """The taps of one output, by the kind of the window."""
-    initial, measure = policies.get("initial", "renormalize"), policies.get("measure", "sample")
+    initial, measure = policies.get("initial"), policies.get("measure", "sample")
     if measure != "sample":
         taps = integrate(x, spec, times_ns, moment, measure, initial)
     elif spec["shape"] == "exponential":
@@ -297,13 +298,9 @@ def powers(base, exponents):
 def smoothing_factor(spec):
     """The alpha of a sample-count exponential, as pandas defines its spellings."""
     [(name, value)] = [(k, LD(v)) for k, v in spec.items() if k != "shape"]
-    return {
-        "alpha": lambda: value,
-        "span": lambda: 2 / (value + 1),
-        "com": lambda: 1 / (1 + value),
-        "halflife": lambda: -np.expm1(-np.log(LD(2)) / value),
-        "tau": lambda: -np.expm1(-1 / value),
-    }[name]()
+    if name in ("halflife", "tau"):
+        return -np.expm1(-(np.log(LD(2)) if name == "halflife" else 1) / value)
+    return {"alpha": value, "span": 2 / (value + 1), "com": 1 / (1 + value)}[name]
 
 
 def fit(values, ages, spec, unit):
@@ -336,7 +333,7 @@ def solve(matrix, unit):
 def extended(numbers):
     """Fractions or numbers of many digits as extended floats."""
     ratios = [mpmath.mpf(n.numerator) / n.denominator if isinstance(n, Fraction) else n for n in numbers]
-    return np.array([LD(mpmath.nstr(ratio, 30)) for ratio in ratios], LD)
+    return np.array([LD(mpmath.nstr(ratio if abs(ratio) > TINY else 0, 30)) for ratio in ratios], LD)
 
 
 def integrate(x, spec, times_ns, moment, measure, initial):

@@ -217,6 +217,30 @@ def test_linear_integrates_the_straight_lines_between_readings():
     np.testing.assert_allclose(slow[-1], (4 - 1 + np.exp(-4)) / (1 - np.exp(-4)), rtol=1e-13)
 
 
+def test_straight_lines_survive_long_silences_and_tiny_steps():
+    y = smoothed([1, 2, NAN, 5], "exponential:tau=1us", [0, 1, 2, 3], measure="linear")
+    np.testing.assert_allclose(y[1:], [2 - 1e-6, 2 - 1e-6, 5 - 1.5e-6], rtol=1e-13)
+    times = EPOCH + np.cumsum([0, 1, 2, 250 * MS])
+    for window in ("uniform:1h", "linear:1h", "triangular:1h", "gaussian:sigma=1h", "exponential:tau=1h"):
+        y = sc.smooth(np.array([95, -102, -17, NAN]), window, times=times, measure="linear")
+        expected = (1 * -3.5 + 2 * -59.5) / 3  # all of them old: of nearly the same weight
+        np.testing.assert_allclose(y[3], expected, rtol=1e-7 if "triangular" in window else 1e-11)
+
+
+def test_infinities_of_both_signs_do_not_vanish():
+    for window in ("uniform:1h", "linear:1h", "triangular:1h", "gaussian:sigma=1h", "exponential:tau=1h", "linear:5"):
+        y = smoothed([INF, -INF, 3], window, [0, 1, 2], nan_policy="propagate")
+        assert not np.isfinite(y).any(), window
+
+
+def test_a_reading_at_a_gaussians_far_end_is_in_its_support_by_any_measure():
+    for measure in ("sample", "hold", "linear"):
+        y = smoothed([1, 2, 3], "gaussian:sigma=250ms", [0, 0, 1], min_samples=3, measure=measure)
+        assert np.isnan(y[:2]).all() and np.isfinite(y[2]), measure
+        y = smoothed([NAN, 2, 3], "gaussian:sigma=250ms", [0, 0, 1], nan_policy="propagate", measure=measure)
+        assert np.isnan(y).all(), measure
+
+
 def test_angles_are_averaged_across_the_seam():
     is_(smoothed([350, 20], "uniform:2", period=360), [350, 5])
     y = smoothed([359, 1], "uniform:2", period=360)

@@ -13,7 +13,7 @@ from sigconv.plan import Policy
 class Taps(Counted):
     """Any finite weights: y = sum of w[j] x[i - j] over present samples / their weight."""
 
-    start_kernel = "fir.start"
+    starts_apart = True
 
     def __init__(self, weights: np.ndarray, channels: int, dtype: np.dtype, policy: Policy) -> None:
         self.w, self.order, self.full = unit_weights(weights, dtype)
@@ -51,7 +51,7 @@ def power_of_two_below(value: float) -> float:
 class Polynomial(Taps):
     """Local least squares: the full window's fit is a row of weights; windows with something missing are refitted."""
 
-    start_kernel = None  # the fit itself knows where the series starts
+    starts_apart = False  # the fit itself knows where the series starts
 
     def __init__(
         self, weights: np.ndarray, degree: int, deriv: int, channels: int, dtype: np.dtype, policy: Policy
@@ -78,7 +78,7 @@ class Polynomial(Taps):
                     1, self.omit, self.needed, address(scratch), k, address(at),
                 )  # fmt: skip
 
-        parallel(task, split(piece.count, 2**16))
+        parallel(task, split(piece.rows, 2**16))
 
 
 _CACHED = 2**23  # results of more bytes than this are written past the cache
@@ -95,13 +95,13 @@ def aligned(shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
 class Boxcar(Counted):
     """Equal weights: the mean of the present samples."""
 
-    start_kernel = "boxcar.start"
+    starts_apart = True
 
     def run(self, piece: Piece, out: np.ndarray) -> None:
         if self.channels > 1 and self.width * self.channels > _APART:
-            source = piece.source[piece.first - self.width + 1 : piece.first + piece.count]
+            source = piece.source[piece.first - self.width + 1 : piece.first + piece.rows]
             for c in range(self.channels):
-                column = np.empty(piece.count, self.dtype)
+                column = np.empty(piece.rows, self.dtype)
                 self._means(np.ascontiguousarray(source[:, c]), self.width - 1, 1, column)
                 out[:, c] = column
         else:

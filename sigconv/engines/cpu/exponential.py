@@ -113,5 +113,3 @@ class ExponentialByTime(_Recursive):
         self.memory = np.ascontiguousarray(memory.T)
         self.last = int(t[-1])
         self.rows += len(x)
-
-

@@ -55,7 +55,7 @@ class Filter:
 class Counted(Filter):
     """A window of ``width`` rows: what its start, its past and its first outputs have in common."""
 
-    start_kernel: str | None = None
+    starts_apart = False  # whether the first rows need a kernel of their own where missing samples count
     beyond = 0  # rows kept beyond those that the next window holds
 
     def __init__(self, width: int, channels: int, dtype: np.dtype, policy: Policy) -> None:
@@ -86,12 +86,12 @@ class Counted(Filter):
             self._fill_past(x)
         done = 0
         for piece in self.tail.feed(x):
-            target = out[done : done + piece.count]
+            target = out[done : done + piece.rows]
             self.run(piece, target)
             if done == 0 and starting > 0 and not self.omit and not self.has_past:
                 self._start_with_missing(piece, target[:starting])
-            done += piece.count
-            self.rows += piece.count
+            done += piece.rows
+            self.rows += piece.rows
         if starting > 0:
             self._mend_start(early, out[:starting], self.rows - len(x))
 
@@ -109,7 +109,7 @@ class Counted(Filter):
             if self.rows == 0:
                 before_start[:] = self.zero
         else:
-            for c in np.flatnonzero(self.seen == 0):
+            for c in np.flatnonzero(self.seen == 0).tolist():
                 there = self.present(x[:, c])
                 if there.any():
                     before_start[:, c] = x[there.argmax(), c]
@@ -122,7 +122,7 @@ class Counted(Filter):
 
     def _start_with_missing(self, piece: Piece, out: np.ndarray) -> None:
         """Where NaN counts, rows before the start must not: the first windows are summed by a kernel of their own."""
-        if self.start_kernel is None:
+        if not self.starts_apart:
             return
         rows = self.rows + len(out)
         source = np.ascontiguousarray(piece.source[piece.first - self.rows : piece.first + len(out)])

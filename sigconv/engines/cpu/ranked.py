@@ -61,7 +61,7 @@ class Ranked(Counted):
         y = address(out) - piece.first * step * self.dtype.itemsize
         marks = address(flags) - piece.first * step
         median, ranks = self.kernel("rank.median"), self.ranks
-        carried = piece.count <= _SMALL
+        carried = piece.rows <= _SMALL
 
         def task(lo: int, hi: int) -> None:
             for c in range(step):
@@ -76,7 +76,7 @@ class Ranked(Counted):
                 )  # fmt: skip
                 place[2] -= piece.first + hi
 
-        parallel(task, split(piece.count, _SMALL if carried else _grain(self.width)))
+        parallel(task, split(piece.rows, _SMALL if carried else _grain(self.width)))
         if not carried:
             self.places[:] = -1
         self.flags = np.concatenate([self.flags, flags])

@@ -7,11 +7,11 @@ import numpy as np
 
 
 class Piece(NamedTuple):
-    """Rows [first, first + count) of ``source`` are new; the ``reach`` rows before them are in ``source`` too."""
+    """Rows [first, first + rows) of ``source`` are new; the ``reach`` rows before them are in ``source`` too."""
 
     source: np.ndarray
     first: int
-    count: int
+    rows: int
 
 
 class Tail:

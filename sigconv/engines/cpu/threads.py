@@ -66,12 +66,9 @@ class _Pool:
         wanted = min(get_num_threads(), len(job.ranges)) - 1
         called = 0
         while called < wanted:
-            try:
-                helper = self.idle.get_nowait()
-            except Empty:
-                helper = self.hire()
-                if helper is None:
-                    break  # the others work for other callers: this one does their share itself
+            helper = self.helper()
+            if helper is None:
+                break  # the others work for other callers: this one does their share itself
             helper.put(job)
             called += 1
         job.work()
@@ -79,6 +76,13 @@ class _Pool:
             job.done.acquire()
         if job.error is not None:
             raise job.error
+
+    def helper(self) -> "SimpleQueue[_Job] | None":
+        """An idle helper's inbox, or a new helper's, or None."""
+        try:
+            return self.idle.get_nowait()
+        except Empty:
+            return self.hire()
 
     def hire(self) -> "SimpleQueue[_Job] | None":
         with self.lock:

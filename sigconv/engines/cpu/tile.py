@@ -158,9 +158,7 @@ def shape(dtype: Any, count: int, lanes: int, sharing: int = 1, distance: int = 
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             p, i = args
-            vectors = [
-                builder.load(_at(builder, p, i, k * lanes, tile.vector), align=tile.align) for k in range(count)
-            ]
+            vectors = [builder.load(_at(builder, p, i, k * lanes, tile.vector), align=tile.align) for k in range(count)]
             return _pack(builder, tile, vectors)
 
         return tile(types.CPointer(dtype), types.int64), codegen
@@ -235,21 +233,23 @@ def _elementwise(name: str, emit: Callable[..., Any], inputs: int) -> Callable[.
         unpacked = [_unpack(builder, tile, value) for value in args]
         return _pack(builder, tile, [emit(builder, tile, *vectors) for vectors in zip(*unpacked, strict=True)])
 
-    def one(_: Any, a: Any) -> Any:
-        return a(a), codegen
+    return _of_tiles(name, inputs, lambda tiles: tiles[0](*tiles), codegen)
 
-    def two(_: Any, a: Any, b: Any) -> Any:
-        return (a(a, b), codegen) if a == b else None
 
-    def three(_: Any, a: Any, b: Any, c: Any) -> Any:
-        return (a(a, b, c), codegen) if a == b == c else None
+def _of_tiles(name: str, inputs: int, sign: Callable[..., Any], codegen: Callable[..., Any]) -> Callable[..., Any]:
+    """An intrinsic of so many tiles, all of one shape; ``sign`` makes its signature from theirs."""
 
-    def four(_: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
-        return (a(a, b, c, d), codegen) if a == b == c == d else None
+    def typed(*tiles: Any) -> Any:
+        return (sign(tiles), codegen) if len(set(tiles)) == 1 else None
 
-    typing = {1: one, 2: two, 3: three, 4: four}[inputs]
-    typing.__name__ = name
-    return intrinsic(typing)
+    form: Any = {
+        1: lambda _, a: typed(a),
+        2: lambda _, a, b: typed(a, b),
+        3: lambda _, a, b, c: typed(a, b, c),
+        4: lambda _, a, b, c, d: typed(a, b, c, d),
+    }[inputs]
+    form.__name__ = name
+    return intrinsic(form)
 
 
 def _by_kind(floating: str, integer: str) -> Callable[..., Any]:
@@ -274,9 +274,7 @@ absolute = _elementwise("absolute", lambda b, t, x: _math(b, t, "fabs", x), 1)
 negative = _elementwise("negative", lambda b, t, x: b.fneg(x), 1)
 where_finite = _elementwise("where_finite", lambda b, t, x, y, z: b.select(_finite(b, t, x), y, z), 3)
 where_less = _elementwise("where_less", lambda b, t, x, y, p, q: b.select(_less(b, t, x, y), p, q), 4)
-where_equal = _elementwise(
-    "where_equal", lambda b, t, x, y, p, q: b.select(b.fcmp_ordered("oeq", x, y), p, q), 4
-)
+where_equal = _elementwise("where_equal", lambda b, t, x, y, p, q: b.select(b.fcmp_ordered("oeq", x, y), p, q), 4)
 
 
 def shifted_by(distance: int) -> Callable[..., Any]:
@@ -308,15 +306,7 @@ def _question(name: str, emit: Callable[..., Any], inputs: int) -> Callable[...,
         masks = [emit(builder, tile, *vectors) for vectors in zip(*unpacked, strict=True)]
         return _all(builder, tile.lanes, masks)
 
-    def one(_: Any, a: Any) -> Any:
-        return types.boolean(a), codegen
-
-    def two(_: Any, a: Any, b: Any) -> Any:
-        return (types.boolean(a, b), codegen) if a == b else None
-
-    typing = {1: one, 2: two}[inputs]
-    typing.__name__ = name
-    return intrinsic(typing)
+    return _of_tiles(name, inputs, lambda tiles: types.boolean(*tiles), codegen)
 
 
 all_finite = _question("all_finite", _finite, 1)

@@ -1,6 +1,7 @@
 """Windows by time over uneven stamps, one channel each."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from sigconv.plan import Policy
 
 _GRAIN = 2**14  # outputs a thread takes at a time
 _BLOCK = 512  # scratch of the boxcar's kernel, in outputs
-_SPAN = 2**17  # the running sums of a boxcar may start afresh at multiples of this
+_SPAN = 2**16  # the running sums of a boxcar may start afresh at multiples of this
 _PAIRS = 2**20  # pairs of an output and a sample that are asked of a Python function at once
 
 
@@ -99,7 +100,7 @@ class BoxcarByTime(Timed):
         self.anchor = int(state["anchor"])
 
     def run(self, x: np.ndarray, t: np.ndarray, y: np.ndarray, lo: int) -> None:
-        boxcar = kernel("uneven.boxcar")
+        boxcar = kernel("running.boxcar")
         offset = self.rows - lo  # the place in the series of the source's first row
         ranges = self._ranges(t, lo, offset)
         anchors = np.full(len(ranges), -1, np.int64)
@@ -124,7 +125,7 @@ class BoxcarByTime(Timed):
         first = lo + (-(lo + offset)) % _SPAN
         cuts = [i for i in range(first, len(t), _SPAN) if i > lo and i - self.oldest(t, int(t[i])) <= _SPAN]
         edges = [lo, *cuts, len(t)]
-        return list(zip(edges[:-1], edges[1:], strict=True))
+        return list(pairwise(edges))
 
 
 class Pairs(Timed):
@@ -136,7 +137,7 @@ class Pairs(Timed):
         self.edge += int(shape == "gaussian")  # whose support includes its far edge
 
     def run(self, x: np.ndarray, t: np.ndarray, y: np.ndarray, lo: int) -> None:
-        smooth = kernel(f"uneven.{self.shape}")
+        smooth = kernel(f"pairs.{self.shape}")
 
         def task(a: int, b: int) -> None:
             smooth(
@@ -155,7 +156,7 @@ class Given(Timed):
         super().__init__(support, dtype, policy)
 
     def run(self, x: np.ndarray, t: np.ndarray, y: np.ndarray, lo: int) -> None:
-        smooth = kernel("uneven.given")
+        smooth = kernel("pairs.given")
         while lo < len(x):
             left = np.searchsorted(t, t[lo : lo + _GRAIN] - self.support, side="right").astype(np.int64)
             counts = np.arange(lo, lo + len(left)) - left + 1
@@ -187,7 +188,7 @@ class Integral(Timed):
         self.edge += int(shape == "gaussian")
 
     def run(self, x: np.ndarray, t: np.ndarray, y: np.ndarray, lo: int) -> None:
-        smooth = kernel("uneven.integral")
+        smooth = kernel("integral.smooth")
 
         def task(a: int, b: int) -> None:
             scratch = np.empty(4)

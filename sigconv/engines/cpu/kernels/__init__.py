@@ -34,7 +34,9 @@ def signature(letters: str, real: types.Float) -> tuple[list[Any], str]:
     return [known[letter] for letter in letters], "".join({"D": "d", "i": "i"}.get(letter, "p") for letter in letters)
 
 
-def compiler(builders: dict[str, Callable[[types.Float], tuple[str, Callable[..., None]]]]) -> Callable[[str, str], Code]:
+def compiler(
+    builders: dict[str, Callable[[types.Float], tuple[str, Callable[..., None]]]],
+) -> Callable[[str, str], Code]:
     """The ``compile_kernel`` of a module: from a kernel's name and dtype to object code that stands alone."""
 
     def compile_kernel(name: str, dtype: str) -> Code:

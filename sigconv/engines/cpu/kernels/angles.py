@@ -12,7 +12,7 @@ from sigconv.engines.cpu.kernels import compiler
 def vectors(real: types.Float) -> tuple[str, Callable[..., None]]:
     """y[2 i], y[2 i + 1] = cosine and sine of x[i] turns / period; NaN where it is not finite."""
 
-    def run(x, y, n, turn):  # type: ignore[no-untyped-def]
+    def run(x, y, n, turn):
         for i in range(n):
             angle = float(x[i])
             if abs(angle) < inf:
@@ -28,7 +28,7 @@ def vectors(real: types.Float) -> tuple[str, Callable[..., None]]:
 def direction(real: types.Float) -> tuple[str, Callable[..., None]]:
     """y[i] = the direction of (x[2 i], x[2 i + 1]) in [0, period)."""
 
-    def run(x, y, n, turn, period):  # type: ignore[no-untyped-def]
+    def run(x, y, n, turn, period):
         for i in range(n):
             east = float(x[2 * i])
             north = float(x[2 * i + 1])

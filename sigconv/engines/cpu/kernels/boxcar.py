@@ -19,7 +19,6 @@ from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.taps import SHARE_BYTES
 from sigconv.engines.cpu.target import host
 
-
 STRETCH = 1024  # outputs taken through all their sums at a time
 
 
@@ -43,19 +42,19 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     by_two, by_four, by_eight = (t.shifted_by(k) for k in (2, 4, 8))
 
     @inlined
-    def eight(x, i, step):  # type: ignore[no-untyped-def]
+    def eight(x, i, step):
         """x[i] and the seven before it, by doubling."""
         a = (x[i] + x[i - step]) + (x[i - 2 * step] + x[i - 3 * step])
         return a + ((x[i - 4 * step] + x[i - 5 * step]) + (x[i - 6 * step] + x[i - 7 * step]))
 
     @inlined
-    def sum_group(x, i, step):  # type: ignore[no-untyped-def]
+    def sum_group(x, i, step):
         if wide:
             return eight(x, i, step) + eight(x, i - 8 * step, step)
         return eight(x, i, step)
 
     @inlined
-    def eight_lanes(x, i, step):  # type: ignore[no-untyped-def]
+    def eight_lanes(x, i, step):
         a = add(
             add(load_one(x, i), load_one(x, i - step)),
             add(load_one(x, i - 2 * step), load_one(x, i - 3 * step)),
@@ -67,7 +66,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         return add(a, b)
 
     @inlined
-    def groups(x, at, step, sums, to, n):  # type: ignore[no-untyped-def]
+    def groups(x, at, step, sums, to, n):
         """sums[to + i] = sum of the group that ends at x[at + i]."""
         i = 0
         if doubling and step == 1 and n >= 2 * lanes:
@@ -102,7 +101,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
             i += 1
 
     @inlined
-    def wider_groups(sums, at, stride, many, wider, n):  # type: ignore[no-untyped-def]
+    def wider_groups(sums, at, stride, many, wider, n):
         """wider[at + i] = sum of sums[at + i - j stride], 0 <= j < many."""
         i = 0
         while i + size <= n:
@@ -119,12 +118,12 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
             i += 1
 
     @inlined
-    def quotient(total, count, inverse):  # type: ignore[no-untyped-def]
+    def quotient(total, count, inverse):
         mean = total * inverse
         return scalar_fma(scalar_fma(-mean, count, total), inverse, mean)
 
     @inlined
-    def windows(x, at, width, many, step, sums, wider, widest, out, to, n, divide, past):  # type: ignore[no-untyped-def]
+    def windows(x, at, width, many, step, sums, wider, widest, out, to, n, divide, past):
         """out[to + i] = sum, or mean, of the window that ends at x[at + i]; whether all are finite."""
         stride = group * step
         narrow = width // group
@@ -193,14 +192,14 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         return finite
 
     @inlined
-    def several(x, at, many, step):  # type: ignore[no-untyped-def]
+    def several(x, at, many, step):
         total = sum_group(x, at, step)
         for k in range(1, many):
             total += sum_group(x, at - k * group * step, step)
         return total
 
     @inlined
-    def tree(x, at, width, many, step):  # type: ignore[no-untyped-def]
+    def tree(x, at, width, many, step):
         total = real(0)
         narrow = width // group
         age = 0
@@ -224,8 +223,8 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         return total
 
     @inlined
-    def one(x, at, width, many, step, omit, needed, there):  # type: ignore[no-untyped-def]
-        """The same tree of additions for a single output, its values and their presence copied where some are missing."""
+    def one(x, at, width, many, step, omit, needed, there):
+        """The same tree of additions for a single output, over a copy where some are missing."""
         count = width
         if omit:
             for j in range(width):
@@ -245,7 +244,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         return quotient(total, real(width), real(1) / real(width))
 
     @inlined
-    def with_missing(x, at, width, many, step, y, to, n, needed, sums, wider, widest, clean, present):  # type: ignore[no-untyped-def]  # noqa: E501
+    def with_missing(x, at, width, many, step, y, to, n, needed, sums, wider, widest, clean, present):
         """Sums over the present samples, then over ones in their place."""
         far = at - (width - 1) * step
         reach = (width - 1) * step + n
@@ -288,7 +287,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
             i += 1
         return whole
 
-    def run(x, at, width, many, step, y, to, n, block, past, omit, needed, sums, wider, widest, clean, present):  # noqa: E501  # type: ignore[no-untyped-def]
+    def run(x, at, width, many, step, y, to, n, block, past, omit, needed, sums, wider, widest, clean, present):
         if n <= 8:
             for i in range(n):
                 y[to + i] = one(x, at + i, width, many, step, omit, needed, clean)
@@ -317,7 +316,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
 def start(real: types.Float) -> tuple[str, Callable[..., None]]:
     """The mean of all rows so far, missing values counting as they are: the first rows of a series."""
 
-    def run(x, step, y, rows):  # type: ignore[no-untyped-def]
+    def run(x, step, y, rows):
         for c in range(step):
             total = real(0)
             for row in range(rows):

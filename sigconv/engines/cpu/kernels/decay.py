@@ -44,7 +44,7 @@ def tile_functions(count: int, lanes: int) -> tuple[Callable[..., Any], Callable
     c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 = _polynomial(10)
 
     @inlined
-    def reduced(v):  # type: ignore[no-untyped-def]
+    def reduced(v):
         """v = n ln 2 + r: (2**n, expm1(r)), each step on all vectors so that they overlap."""
         v = where_less(spread(-700.0), v, v, spread(-700.0))
         shifted = fma(v, spread(_LOG2E), spread(_ROUNDER))
@@ -64,12 +64,12 @@ def tile_functions(count: int, lanes: int) -> tuple[Callable[..., Any], Callable
         return power_of_two(shifted), fma(mul(p, r), r, r)
 
     @inlined
-    def exp(v):  # type: ignore[no-untyped-def]
+    def exp(v):
         scale, fraction = reduced(v)
         return fma(scale, fraction, scale)
 
     @inlined
-    def decay(z):  # type: ignore[no-untyped-def]
+    def decay(z):
         scale, fraction = reduced(negative(z))
         taken = fma(negative(scale), fraction, sub(spread(1.0), scale))
         return where_less(spread(0.5), taken, negative(fma(scale, fraction, scale)), taken)
@@ -104,12 +104,12 @@ def decay_functions() -> tuple[int, Callable[..., Any], Callable[..., Any]]:
     sub, mul, to_float, store = t.sub, t.mul, t.to_float, t.store
 
     @inlined
-    def decay(z, out, at):  # type: ignore[no-untyped-def]
+    def decay(z, out, at):
         """out[at] = the decay of z."""
         store(one(single(z)), out, at)
 
     @inlined
-    def decays(times, first, n, before, rate, out):  # type: ignore[no-untyped-def]
+    def decays(times, first, n, before, rate, out):
         """out[k] = the decay from stamp first + k - 1 to stamp first + k; ``before`` is the stamp ahead of row 0."""
         if n == block and first > 0:
             ages = to_float(sub(load(times, first), load(times, first - 1)))

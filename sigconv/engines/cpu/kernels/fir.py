@@ -29,7 +29,7 @@ def _tile_function(real: types.Float, count: int, lanes: int) -> Callable[..., A
     assert SHARED == 4
 
     @inlined
-    def one_tile(x, at, w, order, k, step, y, to, full, least, omit, needed, suspect):  # type: ignore[no-untyped-def]
+    def one_tile(x, at, w, order, k, step, y, to, full, least, omit, needed, suspect):
         if not suspect:
             acc = zeros()
             j = 0
@@ -95,7 +95,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     scalar = _tile_function(real, 1, 1)
     big, small = wide * wide_lanes, one * one_lanes
 
-    def run(x, at, w, order, k, step, y, to, n, full, least, omit, needed):  # type: ignore[no-untyped-def]
+    def run(x, at, w, order, k, step, y, to, n, full, least, omit, needed):
         total = real(full)
         tiny = real(least)
         suspect = False
@@ -121,7 +121,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
 def start(real: types.Float) -> tuple[str, Callable[..., None]]:
     """The first rows of a series whose missing values count: windows that end at row 0, renormalised by weight."""
 
-    def run(x, w, order, k, step, y, rows, least):  # type: ignore[no-untyped-def]
+    def run(x, w, order, k, step, y, rows, least):
         for row in range(rows):
             for c in range(step):
                 num = real(0)

@@ -24,7 +24,7 @@ fma = t.scalar_fma
 
 
 @inlined
-def step(u, a, p, p_low, b, before, before_low):  # type: ignore[no-untyped-def]
+def step(u, a, p, p_low, b, before, before_low):
     """(u - a) p - b before on sums of two numbers, as such a sum."""
     d = u - a
     back = d - u
@@ -41,7 +41,7 @@ def step(u, a, p, p_low, b, before, before_low):  # type: ignore[no-untyped-def]
 
 
 @inlined
-def fit(s, size, n, u0, degree, deriv, at):  # type: ignore[no-untyped-def]
+def fit(s, size, n, u0, degree, deriv, at):
     """The deriv-th derivative at u0 of the fit to the n samples in scratch s; the values become the residuals.
 
     ``at`` is scratch of 4 (deriv + 1): the derivatives at u0 of two polynomials, high and low parts.
@@ -107,7 +107,9 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     that are not finite are fitted. ``s`` is scratch of ROWS rows of ``size``, the largest window's.
     """
 
-    def run(x, t, y, first, lo, hi, c, step, timed, support, degree, deriv, scale, unit, mend, omit, needed, s, size, at):  # type: ignore[no-untyped-def]  # noqa: E501
+    def run(
+        x, t, y, first, lo, hi, c, step, timed, support, degree, deriv, scale, unit, mend, omit, needed, s, size, at
+    ):
         for i in range(lo, hi):
             if mend and abs(y[i * step + c]) < inf:
                 continue

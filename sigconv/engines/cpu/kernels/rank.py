@@ -27,7 +27,7 @@ def _functions(real: types.Float) -> tuple[Callable[..., Any], ...]:
     shifted_down, shifted_up = t.shifted_by(-1), t.shifted_by(1)
 
     @inlined
-    def place(s, n, value):  # type: ignore[no-untyped-def]
+    def place(s, n, value):
         """How many of the sorted s[:n] are below value."""
         low = 0
         high = n
@@ -40,7 +40,7 @@ def _functions(real: types.Float) -> tuple[Callable[..., Any], ...]:
         return low
 
     @inlined
-    def exchange(s, n, old, new):  # type: ignore[no-untyped-def]
+    def exchange(s, n, old, new):
         """Take old out of the sorted s[:n] and put new in; n is the larger of the sizes before and after."""
         if n > _VECTORED:
             a = place(s, n, old)
@@ -68,7 +68,7 @@ def _functions(real: types.Float) -> tuple[Callable[..., Any], ...]:
             before = rest
 
     @inlined
-    def middle(s, n):  # type: ignore[no-untyped-def]
+    def middle(s, n):
         if n & 1:
             return s[n >> 1]
         low = s[(n >> 1) - 1]
@@ -79,8 +79,8 @@ def _functions(real: types.Float) -> tuple[Callable[..., Any], ...]:
         return low * real(0.5) + high * real(0.5)
 
     @inlined
-    def distance(s, n, center, below, rank):  # type: ignore[no-untyped-def]
-        """The rank-th smallest |s - center|, from 0: the two sides of the middle are sorted lists, merged by bisection."""
+    def distance(s, n, center, below, rank):
+        """The rank-th smallest |s - center|, from 0: both sides of the middle are sorted, and merged by bisection."""
         low = max(0, rank + 1 - (n - below))
         high = min(below, rank + 1)
         while low < high:  # how many of the rank + 1 nearest lie below the center
@@ -97,7 +97,7 @@ def _functions(real: types.Float) -> tuple[Callable[..., Any], ...]:
         return far
 
     @inlined
-    def deviation(s, n, center):  # type: ignore[no-untyped-def]
+    def deviation(s, n, center):
         """The median of |s - center|."""
         below = place(s, n, center)
         high = distance(s, n, center, below, n >> 1)
@@ -119,10 +119,12 @@ def median(real: types.Float) -> tuple[str, Callable[..., None]]:
     endless = real(inf)
 
     @inlined
-    def missing(value, omit):  # type: ignore[no-untyped-def]
+    def missing(value, omit):
         return not abs(value) < inf if omit else value != value
 
-    def run(x, t, y, flags, first, lo, hi, c, step, timed, support, hampel, threshold, least, omit, needed, s, room, state):  # type: ignore[no-untyped-def]  # noqa: E501
+    def run(
+        x, t, y, flags, first, lo, hi, c, step, timed, support, hampel, threshold, least, omit, needed, s, room, state
+    ):
         n = state[0]
         bad = state[1]
         left = state[2]

@@ -13,7 +13,6 @@ chain of dependent operations.
 
 from collections.abc import Callable
 from math import inf, nan
-from typing import Any
 
 from numba import types
 
@@ -49,11 +48,11 @@ def even(real: types.Float) -> tuple[str, Callable[..., None]]:
     real_size, _, load, _, _ = t.shape(real, vectors, lanes)
     wide, _, load_state, spread, _ = t.shape(types.float64, vectors, lanes)
     assert real_size == wide
-    vfma, sub, div, negative, add, store = t.fma, t.sub, t.div, t.negative, t.add, t.store
+    vfma, sub, div, add, store = t.fma, t.sub, t.div, t.add, t.store
     widen, narrow, all_finite, all_equal = t.widen, t.narrow_to(real), t.all_finite, t.all_equal
 
     @inlined
-    def row(x, y, at, c, step, state, w, place, omit, needed):  # type: ignore[no-untyped-def]
+    def row(x, y, at, c, step, state, w, place, omit, needed):
         """One sample of one channel."""
         estimate = state[ESTIMATE * step + c]
         mass = state[MASS * step + c]
@@ -94,7 +93,7 @@ def even(real: types.Float) -> tuple[str, Callable[..., None]]:
         y[at] = real(estimate) if count >= needed else real(nan)
 
     @inlined
-    def one_channel(x, y, rows, c, step, state, w, phase, omit, needed):  # type: ignore[no-untyped-def]
+    def one_channel(x, y, rows, c, step, state, w, phase, omit, needed):
         d = 1.0 - w
         d2 = d * d
         i = 0
@@ -132,7 +131,7 @@ def even(real: types.Float) -> tuple[str, Callable[..., None]]:
             i += 1
 
     @inlined
-    def channels(x, y, rows, c, step, state, w, phase, omit, needed):  # type: ignore[no-untyped-def]
+    def channels(x, y, rows, c, step, state, w, phase, omit, needed):
         """Whole vectors of channels: the same arithmetic, lane by lane."""
         d = spread(1.0 - w)
         d2 = spread((1.0 - w) * (1.0 - w))
@@ -175,7 +174,7 @@ def even(real: types.Float) -> tuple[str, Callable[..., None]]:
                 row(x, y, i * step + c + k, c + k, step, state, w, (i + phase) & 3, omit, needed)
             i += 1
 
-    def run(x, y, rows, c0, c1, step, state, w, phase, omit, needed):  # type: ignore[no-untyped-def]
+    def run(x, y, rows, c0, c1, step, state, w, phase, omit, needed):
         c = c0
         while c + wide <= c1:
             channels(x, y, rows, c, step, state, w, phase, omit, needed)
@@ -203,14 +202,14 @@ def timed(real: types.Float) -> tuple[str, Callable[..., None]]:
     all_finite, none_negative = t.all_finite, t.none_negative
 
     @inlined
-    def ramp(age, w):  # type: ignore[no-untyped-def]
+    def ramp(age, w):
         """The share of w that falls to the older end of a straight line over ``age``."""
         if age > 0.05:
             return w / age - (1.0 - w)
         a = age
         return a * (1 / 2 + a * (-1 / 3 + a * (1 / 8 + a * (-1 / 30 + a * (1 / 144 + a * (-1 / 840))))))
 
-    def run(x, y, t, before, rows, c, step, state, rate, mode, omit, needed, w):  # type: ignore[no-untyped-def]
+    def run(x, y, t, before, rows, c, step, state, rate, mode, omit, needed, w):
         estimate = state[ESTIMATE]
         mass = state[MASS]
         count = state[COUNT]
@@ -225,34 +224,34 @@ def timed(real: types.Float) -> tuple[str, Callable[..., None]]:
             decays(t, i, m, previous, rate, w)
             previous = t[i + m - 1]
             q = 0
-            if m == block and count >= needed and count > 0 and mode <= FIRST and step == 1:
-                if all_finite(load(x, i)):
-                    if mode == SAMPLE and mass >= 2.0 and none_negative(load_decays(w, 0)):
-                        # the past outweighs each sample, and goes on to
-                        for k in range(m):
-                            mass = fma(-w[k], mass, mass) + 1.0
-                            estimate = fma(1.0 / mass, float(x[i + k]) - estimate, estimate)
-                            y[i + k] = real(estimate)
-                        q = m
-                        count += m
-                    elif mode == SAMPLE:
-                        for k in range(m):
-                            mass = shrink(mass, w[k])
-                            estimate = towards(estimate, float(x[i + k]), mass, 1.0)
-                            mass += 1.0
-                            y[i + k] = real(estimate)
-                        q = m
-                        count += m
-                    elif pending == 0.0:
-                        for k in range(m):
-                            value = float(x[i + k])
-                            if w[k] < 0:
-                                estimate = fma(-w[k], estimate - value, value)
-                            else:
-                                estimate = fma(w[k], value - estimate, estimate)
-                            y[i + k] = real(estimate)
-                        q = m
-                        count += m
+            swift = m == block and count >= needed and count > 0 and mode <= FIRST and step == 1
+            if swift and all_finite(load(x, i)):
+                if mode == SAMPLE and mass >= 2.0 and none_negative(load_decays(w, 0)):
+                    # the past outweighs each sample, and goes on to
+                    for k in range(m):
+                        mass = fma(-w[k], mass, mass) + 1.0
+                        estimate = fma(1.0 / mass, float(x[i + k]) - estimate, estimate)
+                        y[i + k] = real(estimate)
+                    q = m
+                    count += m
+                elif mode == SAMPLE:
+                    for k in range(m):
+                        mass = shrink(mass, w[k])
+                        estimate = towards(estimate, float(x[i + k]), mass, 1.0)
+                        mass += 1.0
+                        y[i + k] = real(estimate)
+                    q = m
+                    count += m
+                elif pending == 0.0:
+                    for k in range(m):
+                        value = float(x[i + k])
+                        if w[k] < 0:
+                            estimate = fma(-w[k], estimate - value, value)
+                        else:
+                            estimate = fma(w[k], value - estimate, estimate)
+                        y[i + k] = real(estimate)
+                    q = m
+                    count += m
             while q < m:
                 at = (i + q) * step + c
                 value = float(x[at])
@@ -320,7 +319,6 @@ def timed(real: types.Float) -> tuple[str, Callable[..., None]]:
         state[NEWEST] = newest
 
     return "xxliiiidDiiid", run
-
 
 
 compile_kernel = compiler({"even": even, "timed": timed})

@@ -15,7 +15,7 @@ def ordered(real: types.Float) -> tuple[str, Callable[..., None]]:
     size, _, load, _, _ = t.shape(types.int64, 4, lanes)
     none_less = t.none_less
 
-    def run(stamps, lo, hi, back):  # type: ignore[no-untyped-def]
+    def run(stamps, lo, hi, back):
         i = lo
         while i + size <= hi:
             if not none_less(load(stamps, i), load(stamps, i - 1)):
