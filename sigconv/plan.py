@@ -103,7 +103,7 @@ def _check_combination(window: Window, policy: Policy) -> None:
     if policy.measure != "sample":
         if not window.timed:
             raise ValueError(
-                f"measure={policy.measure!r} weighs by time: give the window {window} a duration, such as '2s'"
+                f"measure={policy.measure!r} weighs by time: the window {window} needs a duration, such as '2s'"
             )
         if window.shape in ("polynomial", "custom"):
             raise ValueError(f"measure={policy.measure!r} is not for {window.shape} windows: they weigh samples")

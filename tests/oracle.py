@@ -114,11 +114,11 @@ def median(values):
 def mean(taps):
     """The weighted sum of the taps over the sum of their weights (a fit's weights are used as they are)."""
     total = (taps.weights * taps.values).sum()
-    size = np.abs(taps.weights * taps.values).sum()
     whole = taps.weights.sum()
+    size, most = np.abs(taps.weights).sum(), np.abs(taps.values).max()
     if taps.normalised:
-        return total, np.abs(taps.weights).sum() * np.abs(taps.values).max() * taps.whole
-    return total / whole, (size + abs(total / whole) * np.abs(taps.weights).sum()) / abs(whole)
+        return total, size * most * taps.whole
+    return total / whole, size * most / abs(whole)
 
 
 def direction(taps, period):

@@ -182,7 +182,7 @@ class Integral(Timed):
     _SHAPES = ("uniform", "linear", "triangular", "gaussian")
 
     def __init__(self, shape: str, support: int, scale: float, dtype: np.dtype, policy: Policy) -> None:
-        self.shape, self.scale, self.far = self._SHAPES.index(shape), 1.0 / scale, support / scale
+        self.shape, self.scale = self._SHAPES.index(shape), 1.0 / scale
         self.lines = int(policy.measure == "linear")
         super().__init__(support, dtype, policy)
         self.edge += int(shape == "gaussian")
@@ -193,7 +193,7 @@ class Integral(Timed):
         def task(a: int, b: int) -> None:
             scratch = np.empty(4)
             smooth(
-                address(x), address(t), address(y), 0, a, b, self.support, self.edge, self.scale, self.far,
+                address(x), address(t), address(y), 0, a, b, self.support, self.edge, self.scale,
                 self.shape, self.lines, self.omit, self.needed, address(scratch), address(scratch[2:]),
             )  # fmt: skip
 

@@ -15,8 +15,8 @@ UNIFORM, LINEAR_SHAPE, TRIANGULAR, GAUSSIAN = range(4)
 def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
     """Each reading weighed by the integral of w over the time it was current, or lines between readings (``lines``).
 
-    Ages are in units of ``scale`` (1 = the support, or sigma), ``far`` is the support in them; readings younger than
-    ``edge`` count as samples in the window. Integrals use Gauss-Legendre quadrature of five nodes on pieces short
+    Ages are in units of ``scale`` (1 = the support, or sigma); readings younger than ``edge`` count as samples in the
+    window. Integrals use Gauss-Legendre quadrature of five nodes on pieces short
     enough to be exact to rounding.
     """
     exp_tile, _ = tile_functions(1, 1)
@@ -37,17 +37,19 @@ def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
         return scratch[0]
 
     @inlined
-    def pieces(shape, p, q, scratch, out):
-        """out[0] = integral of w over [p, q], out[1] = integral of w(s) (s - p)."""
+    def pieces(shape, p, length, scratch, out):
+        """out[0] = integral of w over [p, p + length], out[1] = integral of w(p + s) s."""
         plain = 0.0
         slanted = 0.0
-        a = p
-        while a < q:
-            b = q
-            if shape == TRIANGULAR and a < 0.5 < b:
-                b = 0.5
+        a = 0.0
+        while a < length:
+            b = length
+            if shape == TRIANGULAR and p + a < 0.5 < p + b:
+                b = 0.5 - p
             if shape == GAUSSIAN:
-                b = min(q, a + 0.25)
+                b = min(b, a + 0.25)
+            if not b > a:
+                break
             half = 0.5 * (b - a)
             middle = 0.5 * (a + b)
             for k in range(5):
@@ -62,14 +64,14 @@ def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
                 else:
                     node, share = -n2, g2
                 s = middle + half * node
-                w = weight(shape, s, scratch) * share * half
+                w = weight(shape, p + s, scratch) * share * half
                 plain += w
-                slanted += w * (s - p)
+                slanted += w * s
             a = b
         out[0] = plain
         out[1] = slanted
 
-    def run(x, t, y, first, lo, hi, support, edge, scale, far, shape, lines, omit, needed, scratch, out):
+    def run(x, t, y, first, lo, hi, support, edge, scale, shape, lines, omit, needed, scratch, out):
         for i in range(lo, hi):
             num = 0.0
             den = 0.0
@@ -88,13 +90,12 @@ def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
                 elif omit == 0 or abs(value) < inf:
                     if not reached:
                         newest = value
-                    elif newer_age >= support:
+                    elif newer_age >= edge:
                         break
                     inside += 1 if age < edge else 0
-                    p = newer_age * scale
-                    q = min(age * scale, far)
-                    if q > p and (reached or lines == 0):
-                        pieces(shape, p, q, scratch, out)
+                    length = min(age, support) - newer_age  # before it is scaled: a short one counts exactly
+                    if length > 0 and (reached or lines == 0):
+                        pieces(shape, newer_age * scale, length * scale, scratch, out)
                         if lines == 0:
                             num += out[0] * value
                         else:
@@ -104,7 +105,7 @@ def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
                     reached = True
                     newer = value
                     newer_age = age
-                    if age >= support:
+                    if age >= edge:
                         break
                 j -= 1
             if inside < needed or inside == 0 or poisoned:
@@ -114,7 +115,7 @@ def integral(real: types.Float) -> tuple[str, Callable[..., None]]:
             else:
                 y[i] = newest
 
-    return "dldiiiiiDDiiiidd", run
+    return "dldiiiiiDiiiidd", run
 
 
 compile_kernel = compiler({"smooth": integral})

@@ -112,8 +112,10 @@ def pairs(shape: str) -> Callable[[types.Float], tuple[str, Callable[..., None]]
                         present = 0
                         newest = nan
                         poisoned = False
+                        endless = False
                         for j in range(k, far - 1, -1):
                             poisoned = poisoned or (omit == 0 and x[j] != x[j])
+                            endless = endless or (omit == 0 and abs(x[j]) == inf)
                             if abs(x[j]) < inf or omit == 0:
                                 if present == 0:
                                     newest = x[j]
@@ -122,7 +124,7 @@ def pairs(shape: str) -> Callable[[types.Float], tuple[str, Callable[..., None]]
                                     break
                         if present < needed or poisoned:
                             y[k] = nan
-                        elif y[k] != y[k] or (omit and not abs(y[k]) < inf):
+                        elif y[k] != y[k] and not endless:  # no weight at all
                             y[k] = newest
                 i += outputs
 
