@@ -47,6 +47,7 @@ BY_COUNT: dict[str, dict[str, Any]] = {
     "polynomial-1": {"shape": "polynomial", "width": 1, "degree": 0, "deriv": 0},
     "polynomial-7": {"shape": "polynomial", "width": 7, "degree": 2, "deriv": 0},
     "polynomial-9-cubic": {"shape": "polynomial", "width": 9, "degree": 3, "deriv": 0},
+    "polynomial-2-slope": {"shape": "polynomial", "width": 2, "degree": 1, "deriv": 1},
     "polynomial-5-slope": {"shape": "polynomial", "width": 5, "degree": 1, "deriv": 1},
     "polynomial-8-slope": {"shape": "polynomial", "width": 8, "degree": 2, "deriv": 1},
     "hann-6": {"shape": "named", "name": "hann", "width": 6},

@@ -19,6 +19,7 @@ import numpy as np
 MS, S = 10**6, 10**9
 EPOCH = 1_700_000_000 * S
 RUBBISH = {"start": 0xFF, "end": 0x41}  # NaN and -1; 2261634.5 (12.1) and a large integer
+POOLED, DEPTH = 64, 1000
 
 
 class Allocator(ctypes.Structure):
@@ -35,10 +36,10 @@ class Handler(ctypes.Structure):
 
 def install(side):
     """Let this thread's new arrays lie flush with an inaccessible page at their ``side``, "start" or "end"."""
-    from numba import cfunc
+    from numba import carray, cfunc, types
 
     libc = ctypes.CDLL(None)
-    integer, c_int = ctypes.c_size_t, ctypes.c_int
+    integer, c_int = ctypes.c_int64, ctypes.c_int
     # prototypes of our own: libc's functions are shared by whoever else declares them
     map_pages = ctypes.CFUNCTYPE(integer, integer, integer, c_int, c_int, c_int, integer)(("mmap", libc))
     protect = ctypes.CFUNCTYPE(c_int, integer, integer, c_int)(("mprotect", libc))
@@ -46,34 +47,50 @@ def install(side):
     fill = ctypes.CFUNCTYPE(integer, integer, c_int, integer)(("memset", libc))
     page, rubbish, at_end = mmap.PAGESIZE, RUBBISH[side], side == "end"
     access, private = mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    # the handler's context: freed places of few pages, for each number of pages how many there are and which
+    spare = (integer * (POOLED * DEPTH))()
+    pool, size_t = types.CPointer(types.int64), types.int64  # signed: mixed with others they stay whole
 
-    @cfunc("uintp(uintp, uintp)")
-    def malloc(context, size):
-        room = (max(size, 1) + page - 1) // page * page
-        first = map_pages(0, room + 2 * page, access, private, -1, 0)
-        protect(first, page, 0)
-        protect(first + page + room, page, 0)
-        place = first + page + (room - size if at_end else 0)
+    @cfunc(size_t(pool, size_t))
+    def malloc(spare, size):
+        pages = max((size + page - 1) // page, 1)
+        room = pages * page
+        places = carray(spare, (POOLED, DEPTH))
+        if pages < POOLED and places[pages, 0] > 0:
+            first = places[pages, places[pages, 0]]
+            places[pages, 0] -= 1
+        else:
+            first = page + map_pages(0, room + 2 * page, 0, private, -1, 0)
+            protect(first, room, access)
+        place = first + (room - size if at_end else 0)
         fill(place, rubbish, size)
         return place
 
-    @cfunc("uintp(uintp, uintp, uintp)")
-    def calloc(context, count, size):
-        place = malloc(context, count * size)
+    @cfunc(size_t(pool, size_t, size_t))
+    def calloc(spare, count, size):
+        place = malloc(spare, count * size)
         fill(place, 0, count * size)
         return place
 
-    @cfunc("uintp(uintp, uintp, uintp)")
-    def realloc(context, place, size):  # what it was is not told: a MemoryError, should anybody ask
+    @cfunc(size_t(pool, size_t, size_t))
+    def realloc(spare, place, size):  # what it was is not told: a MemoryError, should anybody ask
         return 0
 
-    @cfunc("void(uintp, uintp, uintp)")
-    def free(context, place, size):
+    @cfunc(types.void(pool, size_t, size_t))
+    def free(spare, place, size):
+        if place == 0:
+            return
         first = place // page * page
-        unmap(first - page, (place - first + max(size, 1) + page - 1) // page * page + 2 * page)
+        pages = (place - first + max(size, 1) + page - 1) // page
+        places = carray(spare, (POOLED, DEPTH))
+        if pages < POOLED and places[pages, 0] + 1 < DEPTH:
+            places[pages, 0] += 1
+            places[pages, places[pages, 0]] = first
+        else:
+            unmap(first - page, (pages + 2) * page)
 
     callbacks = (malloc, calloc, realloc, free)
-    handler = Handler(b"guarded", 1, Allocator(None, *(callback.address for callback in callbacks)))
+    handler = Handler(b"guarded", 1, Allocator(ctypes.addressof(spare), *(callback.address for callback in callbacks)))
     api = ctypes.pythonapi
     api.PyCapsule_New.restype = ctypes.py_object
     api.PyCapsule_New.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
@@ -81,7 +98,7 @@ def install(side):
     api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
     table = api.PyCapsule_GetPointer(np._core._multiarray_umath._ARRAY_API, None)
     set_handler = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object)(table[304])  # its place is part of the ABI
-    keep.extend([*callbacks, handler])
+    keep.extend([*callbacks, handler, spare])
     set_handler(api.PyCapsule_New(ctypes.addressof(handler), b"mem_handler", None))
 
 
@@ -117,6 +134,14 @@ POLICIES = (
     {"initial": "nan", "min_samples": 2},
     {"initial": "first", "nan_policy": "propagate", "min_samples": 2},
     {"max_gap": "300ms", "nan_policy": "keep"},
+)
+FED_BY_COUNT = (
+    *("uniform:1", "uniform:8", "uniform:65", "uniform:300", "linear:7", "linear:64", "linear:129", "polynomial:9"),
+    *("exponential:span=9", "median:1", "median:8", "median:65", "hampel:31"),
+)
+FED_BY_TIME = (
+    *("uniform:90ms", "uniform:1s", "linear:90ms", "triangular:90ms", "gaussian:sigma=50ms", "polynomial:90ms"),
+    *("exponential:tau=90ms", "median:90ms", "hampel:300ms"),
 )
 
 
@@ -190,16 +215,8 @@ def streams():
 
         return run
 
-    for seed, window in enumerate(
-        "uniform:1 uniform:8 uniform:65 uniform:300 linear:7 linear:64 linear:129 exponential:span=9 polynomial:9 "
-        "median:1 median:8 median:65 hampel:31".split()
-    ):
-        yield f"stream of {window}", False, feeding(window, seed)
-    for seed, window in enumerate(
-        "uniform:90ms uniform:1s linear:90ms triangular:90ms gaussian:sigma=50ms exponential:tau=90ms "
-        "polynomial:90ms median:90ms hampel:300ms".split()
-    ):
-        yield f"stream of {window}", True, feeding(window, seed)
+    for seed, window in enumerate(FED_BY_COUNT + FED_BY_TIME):
+        yield f"stream of {window}", window in FED_BY_TIME, feeding(window, seed)
 
 
 def allowed(run, policies):
@@ -227,17 +244,17 @@ def samples(rng, shape, dtype, missing):
 def cases():
     """(name, function): everything that is run, in small calls."""
     rng = np.random.default_rng(2)
-    turn = itertools.count()
     for name, timed, run in [*operations(), *streams()]:
         policies = [p for p in POLICIES if ("max_gap" not in p or timed) and allowed(run, p)]
-        for dtype, (channels, sizes) in itertools.product((np.float32, np.float64), CHANNELS.items()):
-            for n in sizes if not name.startswith("stream") else sizes[-3:]:
-                chosen = policies[next(turn) % len(policies)]
-                missing = (0, 0.05, 0.6)[next(turn) % 3]
-                x = samples(rng, n if channels == 1 else (n, channels), dtype, missing)
-                t = stamps(rng, n) if timed else None
-                label = f"{name}, {n} x {channels} {dtype.__name__}, {missing} missing, {chosen}"
-                yield label, lambda run=run, x=x, t=t, chosen=chosen: run(x, t, **chosen)
+        for dtype in (np.float32, np.float64):
+            ways = itertools.cycle(rng.permutation(list(itertools.product(policies, (0, 0.05, 0.6)))))
+            for channels, sizes in CHANNELS.items():
+                for n in sizes[-3:] if name.startswith("stream") else sizes:
+                    chosen, missing = next(ways)
+                    x = samples(rng, n if channels == 1 else (n, channels), dtype, missing)
+                    t = stamps(rng, n) if timed else None
+                    label = f"{name}, {n} x {channels} {dtype.__name__}, {missing} missing, {chosen}"
+                    yield label, lambda run=run, x=x, t=t, chosen=chosen: run(x, t, **chosen)
     yield from long_cases(rng)
 
 

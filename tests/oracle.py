@@ -47,7 +47,7 @@ def smooth(x, spec, times_ns=None, *, period=None, **policies):
             continue
         endless = np.isinf(taps.values)
         inside = moment.present[in_support(spec, times_ns, moment.row, moment.present)]
-        if endless.any() or (period is not None and np.isinf(x[inside]).any()):
+        if endless.any() or np.isinf(x[inside]).any():
             # what a weight of zero, or an infinite angle, makes of an infinity is left open
             certain = period is None and taps.weights[endless].any()
             y[moment.row], scale[moment.row] = np.inf, 0 if certain else np.inf

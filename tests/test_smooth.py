@@ -29,6 +29,8 @@ from hypothesis import strategies as st
 
 import sigconv as sc
 
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
+
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=["float64", "float32"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -27,6 +27,8 @@ from hypothesis import strategies as st
 
 import sigconv as sc
 
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
+
 SAVABLE = [case for case in CASES if "function" not in case.spec]
 ROOT = Path(__file__).resolve().parent.parent
 

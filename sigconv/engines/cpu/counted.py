@@ -56,10 +56,10 @@ class Polynomial(Taps):
     def __init__(
         self, weights: np.ndarray, degree: int, deriv: int, channels: int, dtype: np.dtype, policy: Policy
     ) -> None:
-        super().__init__(weights, channels, dtype, policy)
+        Counted.__init__(self, len(weights), channels, dtype, policy)
         self.order = order_of_taps(self.width, dtype)
         self.w = np.asarray(weights, np.float64).astype(dtype)[self.order]
-        self.full = ordered_sum(self.w)
+        self.full, self.least = ordered_sum(self.w), 0.0
         self.degree, self.deriv = degree, deriv
 
     def run(self, piece: Piece, out: np.ndarray) -> None:

@@ -9,7 +9,7 @@ from sigconv.plan import Policy
 
 # Rows of the state arrays; the kernels' own names for them stand in kernels/recursive.py.
 _ESTIMATE, _MASS, _COUNT = range(3)
-_NEWEST = 6
+_NEWEST = 8
 _BESIDE = 32  # channels that one thread takes side by side
 
 
@@ -74,22 +74,27 @@ class Exponential(_Recursive):
 class ExponentialByTime(_Recursive):
     """Uneven steps: the past decays by exp(-dt/tau) from stamp to stamp."""
 
-    rows_of_state = 7
+    rows_of_state = 9
 
     def __init__(self, tau_ns: float, channels: int, dtype: np.dtype, policy: Policy) -> None:
         self.rate = 1.0 / tau_ns
         self.mode = {"sample": 0, "hold": 2, "linear": 3}[policy.measure]
         if self.mode == 0 and policy.initial == "first":
             self.mode = 1
-        self.last = 0
         super().__init__(channels, dtype, policy)
 
+    def restart(self) -> None:
+        super().restart()
+        self.last = 0  # the last stamp
+        self.clock = np.zeros(self.channels, np.int64)  # the stamps of the kernel's bases
+
     def state(self) -> State:
-        return {**super().state(), "last": self.last}
+        return {**super().state(), "last": self.last, "clock": self.clock.copy()}
 
     def restore(self, state: State) -> None:
         super().restore(state)
         self.last = int(state["last"])
+        self.clock = np.array(state["clock"], np.int64)
 
     def process(self, x: np.ndarray, t: np.ndarray | None, out: np.ndarray) -> None:
         if not len(x):
@@ -105,8 +110,8 @@ class ExponentialByTime(_Recursive):
             decays = np.empty(64)
             for c in range(lo, hi):
                 run(
-                    address(x), address(out), address(t), before, len(x), c, self.channels, address(memory[c]),
-                    self.rate, self.mode, self.omit, self.needed, address(decays),
+                    address(x), address(out), address(t), before, len(x), self.rows & 15, c, self.channels,
+                    address(memory[c]), address(self.clock[c:]), self.rate, self.mode, self.omit, self.needed, address(decays),
                 )  # fmt: skip
 
         parallel(task, split(self.channels, 1 if x.size > 2**15 else self.channels))

@@ -186,20 +186,33 @@ def even(real: types.Float) -> tuple[str, Callable[..., None]]:
     return "xxiiiidDiii", run
 
 
-# The timed kernel's state beyond ESTIMATE, MASS and COUNT: what the time since the last present sample takes from the
-# past and what it leaves, that time in units of tau, and the newest present value.
-PENDING, KEPT, AGE, NEWEST = 3, 4, 5, 6
+# The timed kernel's state beyond ESTIMATE, MASS and COUNT. Estimate and mass are each a sum of two numbers, a base and
+# what has come since; PENDING and KEPT are what the time since the last present sample takes from the past and leaves
+# of it, AGE is that time in units of tau, NEWEST the last present value.
+SINCE, MORE, PENDING, KEPT, AGE, NEWEST = range(3, 9)
 SAMPLE, FIRST, HOLD, LINEAR = range(4)
+GROUP = 16  # rows that share a base
+HEAVY = 32.0  # a mass that outweighs a group: the estimate then moves little within it
+BRIEF = 0.69  # a base serves for so many tau: the past then keeps half its weight
 
 
 def timed(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """Uneven steps: one channel of x (rows, step) into y; dt from stamp to stamp, ``before`` that of the row before."""
+    """Uneven steps: one channel of x (rows, step) into y; ``before`` is the stamp of the row before the first.
+
+    Row 0 is the ``phase``-th of its group; ``clock`` holds the stamp of the base. While the time since then is BRIEF
+    and the mass was HEAVY, both chains of dependent operations are one multiply-add a row, taken from the base:
+
+        mass = base + m,      m = m (1 - w) + (1 - w base)
+        y    = base + r,      r = r (1 - 1/mass) + (x - base) / mass
+
+    Elsewhere each row is a base of its own.
+    """
     fma = t.scalar_fma
     block, decays, _ = decay_functions()
     lanes = host().vector_bytes // 8
-    load = t.shape(real, block // lanes, lanes).load
-    load_decays = t.shape(types.float64, block // lanes, lanes).load
-    all_finite, none_negative = t.all_finite, t.none_negative
+    load = t.shape(real, GROUP // lanes, lanes).load
+    _, _, load_numbers, spread, _ = t.shape(types.float64, GROUP // lanes, lanes)
+    div, store, all_finite = t.div, t.store, t.all_finite
 
     @inlined
     def ramp(age, w):
@@ -209,116 +222,154 @@ def timed(real: types.Float) -> tuple[str, Callable[..., None]]:
         a = age
         return a * (1 / 2 + a * (-1 / 3 + a * (1 / 8 + a * (-1 / 30 + a * (1 / 144 + a * (-1 / 840))))))
 
-    def run(x, y, t, before, rows, c, step, state, rate, mode, omit, needed, w):
-        estimate = state[ESTIMATE]
+    @inlined
+    def group_of_samples(x, y, i, w, q, base, mass):
+        """GROUP rows from a base: (what the estimate has moved, what the mass has grown)."""
+        more = 0.0
+        for k in range(q, q + GROUP):
+            more = fma(1.0 - w[k], more, fma(-w[k], mass, 1.0))
+            w[k] = mass + more
+        store(div(spread(1.0), load_numbers(w, q)), w, q)
+        since = 0.0
+        for k in range(GROUP):
+            share = w[q + k]
+            since = fma(1.0 - share, since, share * (float(x[i + k]) - base))
+            y[i + k] = real(base + since)
+        return since, more
+
+    @inlined
+    def group_from_first(x, y, i, w, q, base):
+        since = 0.0
+        for k in range(GROUP):
+            share = w[q + k]
+            since = fma(1.0 - share, since, share * (float(x[i + k]) - base))
+            y[i + k] = real(base + since)
+        return since
+
+    def run(x, y, t, before, rows, phase, c, step, state, clock, rate, mode, omit, needed, w):
+        base = state[ESTIMATE]
+        since = state[SINCE]
         mass = state[MASS]
+        more = state[MORE]
         count = state[COUNT]
         pending = state[PENDING]
         kept = 1.0 - pending if state[KEPT] == 0.0 else state[KEPT]
         age = state[AGE]
         newest = state[NEWEST]
+        start = clock[0]
+        if (phase & (GROUP - 1)) == 0:
+            start = before
         previous = before
         i = 0
         while i < rows:
-            m = min(block, rows - i)
+            place = (i + phase) & (GROUP - 1)
+            m = block if place == 0 and rows - i >= block else min(GROUP - place, rows - i)
             decays(t, i, m, previous, rate, w)
             previous = t[i + m - 1]
             q = 0
-            swift = m == block and count >= needed and count > 0 and mode <= FIRST and step == 1
-            if swift and all_finite(load(x, i)):
-                if mode == SAMPLE and mass >= 2.0 and none_negative(load_decays(w, 0)):
-                    # the past outweighs each sample, and goes on to
-                    for k in range(m):
-                        mass = fma(-w[k], mass, mass) + 1.0
-                        estimate = fma(1.0 / mass, float(x[i + k]) - estimate, estimate)
-                        y[i + k] = real(estimate)
-                    q = m
-                    count += m
-                elif mode == SAMPLE:
-                    for k in range(m):
-                        mass = shrink(mass, w[k])
-                        estimate = towards(estimate, float(x[i + k]), mass, 1.0)
-                        mass += 1.0
-                        y[i + k] = real(estimate)
-                    q = m
-                    count += m
-                elif pending == 0.0:
-                    for k in range(m):
-                        value = float(x[i + k])
-                        if w[k] < 0:
-                            estimate = fma(-w[k], estimate - value, value)
-                        else:
-                            estimate = fma(w[k], value - estimate, estimate)
-                        y[i + k] = real(estimate)
-                    q = m
-                    count += m
             while q < m:
                 at = (i + q) * step + c
+                if ((i + q + phase) & (GROUP - 1)) == 0:
+                    base += since
+                    since = 0.0
+                    mass += more
+                    more = 0.0
+                    if i + q > 0:
+                        start = t[i + q - 1]
+                    swift = step == 1 and mode <= FIRST and m - q >= GROUP and count > 0 and count >= needed
+                    swift = swift and float(t[i + q + GROUP - 1] - start) * rate <= BRIEF
+                    if swift and all_finite(load(x, at)):
+                        if mode == SAMPLE and mass >= HEAVY:
+                            since, more = group_of_samples(x, y, at, w, q, base, mass)
+                            count += GROUP
+                            q += GROUP
+                            continue
+                        if mode == FIRST and pending == 0.0:
+                            since = group_from_first(x, y, at, w, q, base)
+                            count += GROUP
+                            q += GROUP
+                            continue
                 value = float(x[at])
                 decay = w[q]
                 present = abs(value) < inf or omit == 0
-                lost = omit == 0 and (value != value or (count > 0 and estimate != estimate))
-                if mode == SAMPLE:
-                    mass = shrink(mass, decay)
-                    if present:
-                        estimate = towards(estimate, value, mass, 1.0)
-                        mass += 1.0
-                elif mode == FIRST:
-                    pending = shrink(pending, decay) + taken(decay)
-                    kept = shrink(kept, decay)
-                    if present:
-                        if count == 0:
-                            estimate = value
-                        elif pending > 0.5:
-                            estimate = fma(kept, estimate - value, value)
-                        else:
-                            estimate = fma(pending, value - estimate, estimate)
-                        pending = 0.0
-                        kept = 1.0
-                elif mode == HOLD:
-                    if count > 0:
-                        mass = shrink(mass, decay)
-                        if mass + taken(decay) > 0:
-                            estimate = towards(estimate, newest, mass, taken(decay))
-                        mass += taken(decay)
-                    if present:
-                        newest = value
-                    if mass == 0:
-                        estimate = newest
+                lost = omit == 0 and (value != value or (count > 0 and base + since != base + since))
+                brief = present and count > 0 and float(t[i + q] - start) * rate <= BRIEF
+                if brief and mode == SAMPLE and mass >= HEAVY:
+                    more = fma(1.0 - decay, more, fma(-decay, mass, 1.0))
+                    share = 1.0 / (mass + more)
+                    since = fma(1.0 - share, since, share * (value - base))
+                elif brief and mode == FIRST and pending == 0.0:
+                    since = fma(1.0 - decay, since, decay * (value - base))
                 else:
-                    pending = shrink(pending, decay) + taken(decay)
-                    kept = shrink(kept, decay)
-                    stamp = t[i + q]
-                    age += float(stamp - (before if i + q == 0 else t[i + q - 1])) * rate
-                    if present:
+                    estimate = base + since
+                    since = 0.0
+                    mass += more
+                    more = 0.0
+                    if mode == SAMPLE:
+                        mass = shrink(mass, decay)
+                        if present:
+                            estimate = towards(estimate, value, mass, 1.0)
+                            mass += 1.0
+                    elif mode == FIRST:
+                        pending = shrink(pending, decay) + taken(decay)
+                        kept = shrink(kept, decay)
+                        if present:
+                            if count == 0:
+                                estimate = value
+                            elif pending > 0.5:
+                                estimate = fma(kept, estimate - value, value)
+                            else:
+                                estimate = fma(pending, value - estimate, estimate)
+                            pending = 0.0
+                            kept = 1.0
+                    elif mode == HOLD:
                         if count > 0:
-                            mass = kept * mass if pending > 0.5 else shrink(mass, pending)
-                            if pending > 0:
-                                line = fma(ramp(age, pending) / pending, newest - value, value)
-                                estimate = towards(estimate, line, mass, pending)
-                            mass += pending
+                            mass = shrink(mass, decay)
+                            if mass + taken(decay) > 0:
+                                estimate = towards(estimate, newest, mass, taken(decay))
+                            mass += taken(decay)
+                        if present:
+                            newest = value
                         if mass == 0:
-                            estimate = value
-                        newest = value
-                        pending = 0.0
-                        kept = 1.0
-                        age = 0.0
+                            estimate = newest
+                    else:
+                        pending = shrink(pending, decay) + taken(decay)
+                        kept = shrink(kept, decay)
+                        age += float(t[i + q] - (before if i + q == 0 else t[i + q - 1])) * rate
+                        if present:
+                            if count > 0:
+                                mass = kept * mass if pending > 0.5 else shrink(mass, pending)
+                                if pending > 0:
+                                    line = fma(ramp(age, pending) / pending, newest - value, value)
+                                    estimate = towards(estimate, line, mass, pending)
+                                mass += pending
+                            if mass == 0:
+                                estimate = value
+                            newest = value
+                            pending = 0.0
+                            kept = 1.0
+                            age = 0.0
+                    base = estimate
+                    start = t[i + q]
                 if lost:  # NaN counts, and its weight never ends
-                    estimate = nan
+                    base = nan
                 if present:
                     count += 1.0
-                y[at] = real(estimate) if count >= needed else real(nan)
+                y[at] = real(base + since) if count >= needed and count > 0 else real(nan)
                 q += 1
             i += m
-        state[ESTIMATE] = estimate
+        state[ESTIMATE] = base
+        state[SINCE] = since
         state[MASS] = mass
+        state[MORE] = more
         state[COUNT] = count
         state[PENDING] = pending
         state[KEPT] = kept
         state[AGE] = age
         state[NEWEST] = newest
+        clock[0] = start
 
-    return "xxliiiidDiiid", run
+    return "xxliiiiidlDiiid", run
 
 
 compile_kernel = compiler({"even": even, "timed": timed})
