@@ -211,8 +211,7 @@ def timed(real: types.Float) -> tuple[str, Callable[..., None]]:
     block, decays, _ = decay_functions()
     lanes = host().vector_bytes // 8
     load = t.shape(real, GROUP // lanes, lanes).load
-    _, _, load_numbers, spread, _ = t.shape(types.float64, GROUP // lanes, lanes)
-    div, store, all_finite = t.div, t.store, t.all_finite
+    all_finite = t.all_finite
 
     @inlined
     def ramp(age, w):
@@ -226,13 +225,11 @@ def timed(real: types.Float) -> tuple[str, Callable[..., None]]:
     def group_of_samples(x, y, i, w, q, base, mass):
         """GROUP rows from a base: (what the estimate has moved, what the mass has grown)."""
         more = 0.0
-        for k in range(q, q + GROUP):
-            more = fma(1.0 - w[k], more, fma(-w[k], mass, 1.0))
-            w[k] = mass + more
-        store(div(spread(1.0), load_numbers(w, q)), w, q)
         since = 0.0
         for k in range(GROUP):
-            share = w[q + k]
+            decay = w[q + k]
+            more = fma(1.0 - decay, more, fma(-decay, mass, 1.0))
+            share = 1.0 / (mass + more)
             since = fma(1.0 - share, since, share * (float(x[i + k]) - base))
             y[i + k] = real(base + since)
         return since, more
