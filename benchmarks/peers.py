@@ -22,7 +22,8 @@ def lfilter_fir(x: np.ndarray, weights: np.ndarray) -> Call:
     return lambda: lfilter(weights, one, x, axis=0)
 
 
-def oaconvolve_fir(x: np.ndarray, weights: np.ndarray, threads: int) -> Call:
+def oaconvolve_fir(x: np.ndarray, weights: np.ndarray, threads: int = 1) -> Call:
+    """As it is called, on one thread; on more where scipy.fft is told to use them."""
     from scipy.fft import set_workers
     from scipy.signal import oaconvolve
 

@@ -30,6 +30,9 @@ EXPONENTIAL_COLUMNS_TARGET = Target(ratio=4, against=("lfilter", "pandas"))
 FIR_COLUMNS_TARGET = Target(ratio=4, against=("lfilter", "ndimage"))
 
 
+FIR_PEERS = ("convolve", "lfilter", "oaconvolve", "torch")  # each as it comes
+
+
 def workloads(size: int, threads: int) -> list[Workload]:
     """Every workload of this group, for `size` samples; peers use so many threads."""
 
@@ -40,9 +43,11 @@ def workloads(size: int, threads: int) -> list[Workload]:
     shape = f"{rows:,} x {CHANNELS}"
     return [
         work("FIR 5 taps, float32", fir, size, "float32", 5, threads, target=Target(copies=1.3)),
-        work("FIR 31 taps, float32", fir, size, "float32", 31, threads, target=Target(ratio=8)),
-        work("FIR 127 taps, float32", fir, size, "float32", 127, threads, target=Target(ratio=8)),
-        work("FIR 1023 taps, float32", fir, size, "float32", 1023, threads, target=Target(ratio=1.3)),
+        work("FIR 31 taps, float32", fir, size, "float32", 31, threads, target=Target(ratio=8, against=FIR_PEERS)),
+        work("FIR 127 taps, float32", fir, size, "float32", 127, threads, target=Target(ratio=8, against=FIR_PEERS)),
+        work(
+            "FIR 1023 taps, float32", fir, size, "float32", 1023, threads, target=Target(ratio=1.3, against=FIR_PEERS)
+        ),
         work("FIR 31 taps, float64", fir, size, "float64", 31, threads),
         work("FIR 31 taps, float32, 1 % NaN", fir, size, "float32", 31, threads, missing=0.01),
         work(f"exponential span {SPAN}, float64", exponential, size, "float64", target=Target(ratio=1.5)),
@@ -94,7 +99,8 @@ def fir(size: int, dtype: str, taps: int, threads: int, missing: float = 0.0) ->
     others = {
         "convolve": partial(peers.numpy_fir, x, cast),
         "lfilter": partial(peers.lfilter_fir, x, cast),
-        "oaconvolve": partial(peers.oaconvolve_fir, x, cast, threads),
+        "oaconvolve": partial(peers.oaconvolve_fir, x, cast),
+        f"oaconvolve, {threads} workers": partial(peers.oaconvolve_fir, x, cast, threads),
         "torch": partial(peers.torch_fir, x, cast, threads),
     }
     return Case(

@@ -102,7 +102,8 @@ POLICIES: dict[str, dict[str, Any]] = {
     "linear": {"measure": "linear"},
     "linear-max_gap": {"measure": "linear", "max_gap_ns": 900 * MS, "nan_policy": "keep"},
     "period": {"period": 5.0},
-    "period-hold": {"period": 360.0, "measure": "hold"},
+    "period-max_gap": {"period": 360.0, "max_gap_ns": 900 * MS},
+    "period-hold": {"period": 360.0, "measure": "hold", "max_gap_ns": 900 * MS},
 }
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from sigconv.engines.cpu.compile import address
 from sigconv.engines.cpu.filter import Counted
+from sigconv.engines.cpu.scratch import scratch
 from sigconv.engines.cpu.tail import Piece
 from sigconv.engines.cpu.taps import SHARE_BYTES, order_of_taps, ordered_sum, unit_weights
 from sigconv.engines.cpu.threads import parallel, split
@@ -32,7 +33,7 @@ class Taps(Counted):
         def task(lo: int, hi: int) -> None:
             smooth(source, begin + lo, w, order, k, step, y, lo, hi - lo, self.full, self.least, omit, self.needed)
 
-        parallel(task, split(out.size, min(max(2**22 // k, 2**13), 2**17)))
+        parallel(task, split(out.size, min(max(2**24 // k, 2**13), 2**17)))
 
     def run_start(self, source: np.ndarray, y: np.ndarray, rows: int) -> None:
         start = self.kernel("fir.start")
@@ -71,11 +72,11 @@ class Polynomial(Taps):
         unit = (-scale) ** self.deriv  # ages run against time
 
         def task(lo: int, hi: int) -> None:
-            scratch, at = np.empty((SCRATCH_ROWS, k)), np.empty(4 * (self.deriv + 1))
+            space, at = np.empty((SCRATCH_ROWS, k)), np.empty(4 * (self.deriv + 1))
             for c in range(step):
                 fit(
                     source, 0, y, known, first + lo, first + hi, c, step, 0, k, self.degree, self.deriv, scale, unit,
-                    1, self.omit, self.needed, address(scratch), k, address(at),
+                    1, self.omit, self.needed, address(space), k, address(at),
                 )  # fmt: skip
 
         parallel(task, split(piece.rows, 2**16))
@@ -83,13 +84,6 @@ class Polynomial(Taps):
 
 _CACHED = 2**23  # results of more bytes than this are written past the cache
 _APART = 2**21  # windows of more numbers than this are summed channel by channel
-
-
-def aligned(shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
-    """Scratch rows that start at a cache line each, given whole lines a row."""
-    space = np.empty(shape[0] * shape[1] * dtype.itemsize + 64, np.uint8)
-    start = -address(space) % 64
-    return space[start : start + shape[0] * shape[1] * dtype.itemsize].view(dtype).reshape(shape)
 
 
 class Boxcar(Counted):
@@ -118,10 +112,10 @@ class Boxcar(Counted):
             return -(y // self.dtype.itemsize + lo) % 16 if past_cache else -1
 
         def task(lo: int, hi: int) -> None:
-            scratch = aligned((5, (min(block, hi - lo) + width * step + 192) // 64 * 64), self.dtype)
+            rows = scratch(5, min(block, hi - lo) + width * step + 128, self.dtype)
             smooth(
                 x, begin + lo, width, many, step, y, lo, hi - lo, block, past(lo), self.omit, self.needed,
-                *(address(row) for row in scratch),
+                *(address(row) for row in rows),
             )  # fmt: skip
 
         parallel(task, split(out.size, max(2**17, block)))

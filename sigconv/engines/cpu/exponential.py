@@ -111,7 +111,8 @@ class ExponentialByTime(_Recursive):
             for c in range(lo, hi):
                 run(
                     address(x), address(out), address(t), before, len(x), self.rows & 15, c, self.channels,
-                    address(memory[c]), address(self.clock[c:]), self.rate, self.mode, self.omit, self.needed, address(decays),
+                    address(memory[c]), address(self.clock[c:]), self.rate, self.mode, self.omit, self.needed,
+                    address(decays),
                 )  # fmt: skip
 
         parallel(task, split(self.channels, 1 if x.size > 2**15 else self.channels))

@@ -3,21 +3,15 @@
 import numpy as np
 
 SHARE_BYTES = 64  # taps this many bytes apart read the same vectors, shifted by whole registers
-SHARED = 4  # at most so many such taps are summed together
 
 
 def order_of_taps(k: int, dtype: np.dtype) -> np.ndarray:
-    """Ages of taps in the order the kernels sum them: by shared loads as far as they go, the rest newest first.
+    """Ages of taps in the order the kernels sum them: those that share loads one after another.
 
     It depends on the number of taps and the dtype alone, never on the machine.
     """
     share = SHARE_BYTES // dtype.itemsize
-    blocks, first = [], 0
-    while (shared := min(SHARED, (k - first) // share)) > 1:
-        block = first + np.arange(shared * share)
-        blocks.append(block.reshape(shared, share).T.ravel())
-        first += shared * share
-    return np.concatenate([*blocks, np.arange(first, k)]).astype(np.int64)
+    return np.concatenate([np.arange(r, k, share) for r in range(min(share, k))]).astype(np.int64)
 
 
 def ordered_sum(w: np.ndarray) -> float:

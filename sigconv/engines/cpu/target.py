@@ -10,13 +10,14 @@ class Target:
     """The CPU that kernels are compiled for.
 
     ``vector_bytes`` is the width of the registers that tiles are made of; ``accumulators`` is how many of them a
-    tile may hold so that the sums stay in registers beside the loaded vectors.
+    tile of sums may hold, and ``sharing`` how many taps may share loads, so that all stays in registers.
     """
 
     cpu: str
     features: frozenset[str]
     vector_bytes: int
     accumulators: int
+    sharing: int
 
     @property
     def fused(self) -> bool:
@@ -36,7 +37,7 @@ def host() -> Target:
     else:
         features = frozenset(name for name, on in llvm.get_host_cpu_features().items() if on)
     if "avx512f" in features:
-        return Target(cpu, features, 64, 8)
+        return Target(cpu, features, 64, 12, 4)
     if "avx2" in features:
-        return Target(cpu, features, 32, 8)
-    return Target(cpu, features, 16, 4)
+        return Target(cpu, features, 32, 6, 2)
+    return Target(cpu, features, 16, 4, 2)

@@ -8,6 +8,7 @@ import numpy as np
 from sigconv.engines.cpu.compile import address, kernel
 from sigconv.engines.cpu.counted import SCRATCH_ROWS, power_of_two_below
 from sigconv.engines.cpu.filter import Filter, State
+from sigconv.engines.cpu.scratch import scratch
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.plan import Policy
 
@@ -109,8 +110,7 @@ class BoxcarByTime(Timed):
 
         def task(a: int, b: int) -> None:
             first = self.oldest(t, int(t[a]))
-            sums, counts = np.empty(b - first), np.empty(b - first, np.int64)
-            lefts, dens = np.empty(_BLOCK, np.int64), np.empty(_BLOCK)
+            sums, counts, lefts, dens = scratch(4, max(b - first, _BLOCK), x.dtype)
             k = places[a]
             boxcar(
                 address(x), address(t), address(y), first, a, b, offset, self.support, self.omit, self.needed,
@@ -191,10 +191,10 @@ class Integral(Timed):
         smooth = kernel("integral.smooth")
 
         def task(a: int, b: int) -> None:
-            scratch = np.empty(4)
+            space = np.empty(4)
             smooth(
                 address(x), address(t), address(y), 0, a, b, self.support, self.edge, self.scale,
-                self.shape, self.lines, self.omit, self.needed, address(scratch), address(scratch[2:]),
+                self.shape, self.lines, self.omit, self.needed, address(space), address(space[2:]),
             )  # fmt: skip
 
         self.ranges(lo, len(x), task, _GRAIN // 4)
@@ -214,11 +214,11 @@ class PolynomialByTime(Timed):
 
         def task(a: int, b: int) -> None:
             size = self.largest_window(t, a, b)
-            scratch, at = np.empty((SCRATCH_ROWS, size)), np.empty(4 * (self.deriv + 1))
+            space, at = np.empty((SCRATCH_ROWS, size)), np.empty(4 * (self.deriv + 1))
             fit(
                 address(x), address(t), address(y), self.oldest(t, int(t[a])), a, b, 0, 1, 1, self.support,
                 self.degree, self.deriv, scale, unit, 0, self.omit, self.needed,
-                address(scratch), size, address(at),
+                address(space), size, address(at),
             )  # fmt: skip
 
         self.ranges(lo, len(x), task, _GRAIN // 4)

@@ -8,7 +8,7 @@ from numba import types
 
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
-from sigconv.engines.cpu.taps import SHARE_BYTES, SHARED
+from sigconv.engines.cpu.taps import SHARE_BYTES
 from sigconv.engines.cpu.target import host
 
 
@@ -23,10 +23,10 @@ def _tile_function(real: types.Float, count: int, lanes: int) -> Callable[..., A
     share = SHARE_BYTES * 8 // real.bitwidth  # taps this far apart share loads
     vectors = share // lanes
     size, zeros, load, spread, _ = t.shape(real, count, lanes)
-    four_taps, three_taps, two_taps = (t.shape(real, count, lanes, n, vectors).fma_taps for n in (4, 3, 2))
+    four_taps, two_taps = (t.shape(real, count, lanes, n, vectors).fma_taps for n in (4, 2))
+    most = host().sharing
     fma, store, add, div, absolute, where_less = t.fma, t.store, t.add, t.div, t.absolute, t.where_less
     where_finite, where_equal, all_finite, all_equal = t.where_finite, t.where_equal, t.all_finite, t.all_equal
-    assert SHARED == 4
 
     @inlined
     def one_tile(x, at, w, order, k, step, y, to, full, least, omit, needed, suspect):
@@ -34,21 +34,24 @@ def _tile_function(real: types.Float, count: int, lanes: int) -> Callable[..., A
             acc = zeros()
             j = 0
             if lanes > 1 and step == 1:
-                while k - j >= 4 * share:
-                    for r in range(share):
-                        acc = four_taps(acc, x, at - j - r, w, j + 4 * r)
-                    j += 4 * share
-                if k - j >= 3 * share:
-                    for r in range(share):
-                        acc = three_taps(acc, x, at - j - r, w, j + 3 * r)
-                    j += 3 * share
-                elif k - j >= 2 * share:
-                    for r in range(share):
-                        acc = two_taps(acc, x, at - j - r, w, j + 2 * r)
-                    j += 2 * share
-            while j < k:
-                acc = fma(load(x, at - order[j] * step), spread(w[j]), acc)
-                j += 1
+                for r in range(min(share, k)):
+                    end = j + (k - r + share - 1) // share
+                    from_here = at - r
+                    while most == 4 and end - j >= 4:
+                        acc = four_taps(acc, x, from_here, w, j)
+                        from_here -= 4 * share
+                        j += 4
+                    while end - j >= 2:
+                        acc = two_taps(acc, x, from_here, w, j)
+                        from_here -= 2 * share
+                        j += 2
+                    if end > j:
+                        acc = fma(load(x, from_here), spread(w[j]), acc)
+                        j += 1
+            else:
+                while j < k:
+                    acc = fma(load(x, at - order[j] * step), spread(w[j]), acc)
+                    j += 1
             if not omit or all_finite(acc):
                 store(acc, y, to)
                 return False
