@@ -70,10 +70,10 @@ class CausalFilter:
             self._feed(self.filters[0], values, t, target, flags, self._no_restarts)
         else:
             width = values.shape[1] // apart
+            restarts = [self._restarts(x[:, channel], t, channel) for channel in range(self.channels)]
             for k, part in enumerate(self.filters):
                 columns = slice(k * width, (k + 1) * width)
-                restarts = self._restarts(x[:, k * self.channels // apart], t, k * self.channels // apart)
-                self._feed_columns(part, values, t, target, flags, columns, restarts)
+                self._feed_columns(part, values, t, target, flags, columns, restarts[k * self.channels // apart])
         if self.policy.period is not None:
             direction(target, self.policy.period, out)
         if self.policy.nan_policy == "keep":

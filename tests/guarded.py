@@ -107,7 +107,8 @@ keep = []  # what C code calls and reads
 
 def fit_tightly():
     """Take away the room that filters leave around what a kernel may touch."""
-    from sigconv.engines.cpu import counted
+    import sigconv.engines.cpu.build  # noqa: F401  every filter's module is loaded
+    from sigconv.engines.cpu.scratch import scratch
     from sigconv.engines.cpu.tail import Piece, Tail
 
     feed = Tail.feed
@@ -116,11 +117,13 @@ def fit_tightly():
         for source, first, rows in feed(self, x):
             yield Piece(source[first - self.keep : first + rows].copy(), self.keep, rows)
 
-    def rows_apart(shape, dtype):
-        return [np.empty(shape[1], dtype) for _ in range(shape[0])]  # whole cache lines each, so they start at one
+    def rows_apart(rows, columns, dtype):
+        return [np.empty(columns, dtype) for _ in range(rows)]
 
-    assert callable(counted.aligned)
-    Tail.feed, counted.aligned = feed_copies, rows_apart
+    Tail.feed = feed_copies
+    for name, module in list(sys.modules.items()):
+        if name.startswith("sigconv.") and getattr(module, "scratch", None) is scratch:
+            module.scratch = rows_apart
 
 
 SIZES = (0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1000)

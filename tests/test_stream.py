@@ -165,9 +165,9 @@ def test_a_state_is_resumed_by_another_process(tmp_path, rng):
         "(folder / 'done').write_bytes(pickle.dumps(done))\n"
     )
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    subprocess.run(
-        [sys.executable, "-c", script, tmp_path], check=True, timeout=120, env={**os.environ, "PYTHONPATH": path}
-    )
+    call, env = [sys.executable, "-c", script, tmp_path], {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(call, capture_output=True, text=True, timeout=120, env=env)
+    assert done.returncode == 0, done.stderr
     for found, job in zip(pickle.loads((tmp_path / "done").read_bytes()), jobs, strict=True):
         assert_same_bits(found, job[3])
 

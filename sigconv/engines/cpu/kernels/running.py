@@ -11,7 +11,7 @@ from sigconv.engines.cpu.target import host
 
 GRID = 4096  # the running sums start afresh at least at multiples of this many samples
 AHEAD = 8  # stamps looked at together
-BLOCK = 512  # outputs whose windows are found, then summed, then divided
+BLOCK = 2048  # outputs whose windows are found, then summed, then divided
 
 
 def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
@@ -40,6 +40,9 @@ def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
                 count += 1
             sums[j - first] = total
             counts[j - first] = count
+        if anchor >= left:
+            sums[anchor - first] = 0.0
+            counts[anchor - first] = 0
 
     @inlined
     def search(t, begin, low, high):
@@ -118,6 +121,7 @@ def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
         for j in range(anchor - 1, left - 1, -1):
             total += x[j]
             sums[j - first] = total
+        sums[anchor - first] = 0.0
 
     @inlined
     def whole(x, at, n):
@@ -172,14 +176,20 @@ def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
                 missing = i + n - 1
             if missing < lefts[0]:
                 counted = False
-                for k in range(i, i + n):
-                    start = lefts[k - i]
-                    if afresh(k, offset, start, anchor):
+                k = i
+                while k < i + n:
+                    if afresh(k, offset, lefts[k - i], anchor):
                         anchor = k
-                        look_back_whole(x, first, start, anchor, sums)
+                        look_back_whole(x, first, lefts[k - i], anchor, sums)
                         total = 0.0
+                    stop = min(i + n, ((k + offset) | (GRID - 1)) + 1 - offset)
                     total += x[k]
-                    y[k] = total + sums[start - first] if start < anchor else total
+                    y[k] = total + sums[lefts[k - i] - first]
+                    k += 1
+                    while k < stop and lefts[k - i] <= anchor:
+                        total += x[k]
+                        y[k] = total + sums[lefts[k - i] - first]
+                        k += 1
                 count_rows(i, lefts, n, dens)
             else:
                 if not counted:
@@ -197,12 +207,8 @@ def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
                     if abs(value) < inf:
                         total += value
                         count += 1
-                    if start < anchor:
-                        y[k] = total + sums[start - first]
-                        dens[k - i] = float(count + counts[start - first])
-                    else:
-                        y[k] = total
-                        dens[k - i] = float(count)
+                    y[k] = total + sums[start - first]
+                    dens[k - i] = float(count + counts[start - first])
             divide(y, i, dens, n, max(needed, 1))
             i += n
         state[0] = anchor
