@@ -11,6 +11,7 @@ from sigconv import windows
 from sigconv.errors import SigconvError
 
 if TYPE_CHECKING:
+    from sigconv import config
     from sigconv.config import get_num_threads, set_num_threads, show_config
     from sigconv.smoothing import Diagnostics, diagnose, hampel, moving_median, smooth
     from sigconv.stream import Smoother
@@ -34,6 +35,7 @@ __all__ = [
     "SigconvError",
     "Smoother",
     "__version__",
+    "config",
     "diagnose",
     "get_num_threads",
     "hampel",
@@ -46,6 +48,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "config":
+        return import_module("sigconv.config")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'sigconv' has no attribute {name!r}")

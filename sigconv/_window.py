@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -110,9 +109,14 @@ class Window:
     def _quoted_size(self) -> str:
         return repr(self._size_text()) if self.timed else self._size_text()
 
-    @cached_property
+    @property
     def _taps(self) -> np.ndarray:
-        return wm.raw_weights(self, self.length or 0)
+        # Kept by hand: functools.cached_property has one lock for all windows before Python 3.12, and a child forked
+        # while another thread holds it would wait for ever.
+        taps = self.__dict__.get("taps")
+        if taps is None:
+            taps = self.__dict__["taps"] = wm.raw_weights(self, self.length or 0)
+        return taps
 
     def raw_weights(self) -> np.ndarray:
         """Weights of ages 0, 1, 2, ... samples as defined, not normalised (polynomial: the fit's own).

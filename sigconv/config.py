@@ -3,12 +3,12 @@
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, SupportsIndex
 
 from sigconv.engines.cpu import threads
 
 
-def set_num_threads(n: int) -> None:
+def set_num_threads(n: SupportsIndex) -> None:
     """Let every call use at most ``n`` threads, the calling one included.
 
     Results do not depend on it, to the last bit. The default is the number of CPUs this process may run on, or

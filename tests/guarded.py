@@ -269,16 +269,18 @@ def long_cases(rng):
         for n in (511, 512, 513, 527, 528, 529, 1023, 1041, 4097, 70_001, 140_000):
             for dtype, missing in itertools.product((np.float32, np.float64), (0, 0.001)):
                 x, t = samples(rng, n, dtype, missing), stamps(rng, n)
-                yield f"{window}, {n} {dtype.__name__}, {missing} missing", lambda x=x, t=t, w=window: [
-                    sc.smooth(x, w, times=t)
-                ]
+                yield (
+                    f"{window}, {n} {dtype.__name__}, {missing} missing",
+                    lambda x=x, t=t, w=window: [sc.smooth(x, w, times=t)],
+                )
     for window in ("uniform:64", "uniform:1000", "uniform:5000", "linear:90", "exponential:span=9", "gaussian:sigma=9"):
         for shape, dtype in itertools.product(((9001,), (4097, 3), (150_001,)), (np.float32, np.float64)):
             for missing in (0, 0.001):
                 x = samples(rng, shape, dtype, missing)
-                yield f"{window}, {shape} {dtype.__name__}, {missing} missing", lambda x=x, w=window: [
-                    sc.smooth(x, w, axis=0)
-                ]
+                yield (
+                    f"{window}, {shape} {dtype.__name__}, {missing} missing",
+                    lambda x=x, w=window: [sc.smooth(x, w, axis=0)],
+                )
     for dtype, n in ((np.float32, 2**21 + 13), (np.float64, 2**20 + 9)):
         x = samples(rng, n, dtype, 0)
         yield f"uniform:70, {n} {dtype.__name__}", lambda x=x: [sc.smooth(x, "uniform:70")]

@@ -30,6 +30,8 @@ from sigconv.engines.cpu.target import host
 
 _MAGIC = b"sigconv machine code 1\n"
 _lock = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a child must not inherit it from a thread that it does not have
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 _loaded: dict[tuple[str, str], Callable[..., int]] = {}
 _engines: list[Any] = []  # the execution engines own the code; they live as long as the process
 
@@ -93,7 +95,8 @@ def _fingerprint() -> str:
     for source in [Path(__file__), here / "target.py", here / "tile.py", *sorted((here / "kernels").glob("*.py"))]:
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     target = host()
-    for fact in (version("numba"), version("llvmlite"), sys.platform, target.cpu, *sorted(target.features)):
+    level = os.environ.get("NUMBA_OPT", "")
+    for fact in (version("numba"), version("llvmlite"), sys.platform, target.cpu, *sorted(target.features), level):
         digest.update(fact.encode() + b"\0")
     return digest.hexdigest()[:20]
 

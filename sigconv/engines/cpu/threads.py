@@ -9,7 +9,9 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from itertools import count
+from operator import index
 from queue import Empty, SimpleQueue
+from typing import SupportsIndex
 
 Task = Callable[[int, int], object]
 
@@ -26,11 +28,15 @@ def _default_threads() -> int:
     return os.cpu_count() or 1
 
 
-def checked_threads(n: int) -> int:
+def checked_threads(n: SupportsIndex) -> int:
     """``n`` as a thread count, or an error."""
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+    try:
+        count = 0 if isinstance(n, bool) else index(n)
+    except TypeError:
+        count = 0
+    if count < 1:
         raise ValueError(f"the number of threads must be a whole number of at least 1, got {n!r}")
-    return n
+    return count
 
 
 class _Job:
@@ -38,13 +44,39 @@ class _Job:
 
     def __init__(self, task: Task, ranges: list[tuple[int, int]]) -> None:
         self.task, self.ranges, self.next = task, ranges, count()
-        self.done = threading.Semaphore(0)
+        self.change = threading.Condition(threading.Lock())
+        self.workers = 0
+        self.closed = False
         self.error: BaseException | None = None
 
     def work(self) -> None:
-        while self.error is None and (k := next(self.next)) < len(self.ranges):
-            try:
+        """Take ranges until none is left."""
+        with self.change:
+            if self.closed:
+                return
+            self.workers += 1
+        try:
+            while self.error is None and (k := next(self.next)) < len(self.ranges):
                 self.task(*self.ranges[k])
+        except BaseException as error:
+            self.error = error
+        finally:
+            with self.change:
+                self.workers -= 1
+                self.change.notify_all()
+
+    def finish(self) -> None:
+        """Let nobody else begin and wait for those at work: they write into memory that the call's end may free.
+
+        An interrupt is kept until then.
+        """
+        while True:
+            try:
+                with self.change:
+                    self.closed = True
+                    while self.workers:
+                        self.change.wait()
+                return
             except BaseException as error:
                 self.error = error
 
@@ -63,17 +95,17 @@ class _Pool:
 
     def run(self, task: Task, ranges: Iterable[tuple[int, int]]) -> None:
         job = _Job(task, list(ranges))
-        wanted = min(get_num_threads(), len(job.ranges)) - 1
-        called = 0
-        while called < wanted:
-            helper = self.helper()
-            if helper is None:
-                break  # the others work for other callers: this one does their share itself
-            helper.put(job)
-            called += 1
-        job.work()
-        for _ in range(called):
-            job.done.acquire()
+        try:
+            for _ in range(min(get_num_threads(), len(job.ranges)) - 1):
+                helper = self.helper()
+                if helper is None:
+                    break  # the others work for other callers: this one does their share itself
+                helper.put(job)
+            job.work()
+        except BaseException as error:  # an interrupt: a helper may have been lost on the way
+            job.error = error
+            self.forget()
+        job.finish()
         if job.error is not None:
             raise job.error
 
@@ -104,7 +136,6 @@ def _help(inbox: "SimpleQueue[_Job]", idle: "SimpleQueue[SimpleQueue[_Job]]") ->
         job = inbox.get()
         job.work()
         idle.put(inbox)
-        job.done.release()
         del job  # its arrays must not outlive the call while this thread sleeps
 
 
@@ -120,7 +151,7 @@ def get_num_threads() -> int:
     return _pool.threads
 
 
-def set_num_threads(n: int) -> None:
+def set_num_threads(n: SupportsIndex) -> None:
     """Let calls use at most ``n`` threads, the calling one included."""
     _pool.threads = checked_threads(n)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import config, njit, types
 
 from sigconv.engines.cpu.compile import Code
 
@@ -40,6 +40,8 @@ def compiler(
     """The ``compile_kernel`` of a module: from a kernel's name and dtype to object code that stands alone."""
 
     def compile_kernel(name: str, dtype: str) -> Code:
+        if config.DISABLE_JIT:
+            raise RuntimeError("NUMBA_DISABLE_JIT is set, but kernels can only be compiled")
         real = types.float32 if np.dtype(dtype) == np.float32 else types.float64
         letters, function = builders[name](real)
         parameters, c_letters = signature(letters, real)

@@ -8,13 +8,15 @@ from numba import types
 
 from sigconv.engines.cpu.kernels import compiler
 
+double = types.float64  # float() leaves a float32 what it is
+
 
 def vectors(real: types.Float) -> tuple[str, Callable[..., None]]:
     """y[2 i], y[2 i + 1] = cosine and sine of x[i] turns / period; NaN where it is not finite."""
 
     def run(x, y, n, turn):
         for i in range(n):
-            angle = float(x[i])
+            angle = double(x[i])
             if abs(angle) < inf:
                 y[2 * i] = real(math.cos(angle * turn))
                 y[2 * i + 1] = real(math.sin(angle * turn))
@@ -30,8 +32,8 @@ def direction(real: types.Float) -> tuple[str, Callable[..., None]]:
 
     def run(x, y, n, turn, period):
         for i in range(n):
-            east = float(x[2 * i])
-            north = float(x[2 * i + 1])
+            east = double(x[2 * i])
+            north = double(x[2 * i + 1])
             if east == east and north == north:
                 angle = real(math.atan2(north, east) / turn)
                 if angle < 0:

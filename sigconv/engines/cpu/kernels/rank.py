@@ -17,6 +17,7 @@ from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.target import host
 
+double = types.float64  # float() leaves a float32 what it is
 _VECTORED = 1024  # up to here the whole window is rewritten by vectors; beyond, only what lies between old and new
 
 
@@ -175,8 +176,8 @@ def median(real: types.Float) -> tuple[str, Callable[..., None]]:
             y[i * step + c] = x[i * step + c] if center == center else center
             flags[i * step + c] = 0
             if center == center and not absent:
-                scale = max(1.4826 * float(deviation(s, n, center)), least)
-                if scale > 0 and abs(float(value) - float(center)) > threshold * scale:
+                scale = max(1.4826 * deviation(s, n, center), least)
+                if scale > 0 and abs(double(value) - double(center)) > threshold * scale:
                     y[i * step + c] = center
                     flags[i * step + c] = 1
         state[0] = n

@@ -52,58 +52,73 @@ def even(real: types.Float) -> tuple[str, Callable[..., None]]:
     widen, narrow, all_finite, all_equal = t.widen, t.narrow_to(real), t.all_finite, t.all_equal
 
     @inlined
-    def row(x, y, at, c, step, state, w, place, omit, needed):
-        """One sample of one channel."""
-        estimate = state[ESTIMATE * step + c]
-        mass = state[MASS * step + c]
-        count = state[COUNT * step + c]
-        if place == 0:
-            state[BASE * step + c] = estimate
-            state[GROUPED * step + c] = 1.0 if settled(mass, w) else 0.0
+    def row(x, y, at, memory, w, place, omit, needed):
+        """One sample of one channel: what its memory becomes."""
+        estimate, mass, count, base, lead, last, grouped = memory
         value = float(x[at])
         present = abs(value) < inf or omit == 0
-        if present:
-            count += 1.0
-            state[COUNT * step + c] = count
-        if present and state[GROUPED * step + c] == 1.0:
+        count += 1.0 if present else 0.0
+        if place == 0:
+            base = estimate
+            grouped = 1.0 if settled(mass, w) else 0.0
+        if present and grouped == 1.0:
             d = 1.0 - w
-            base = state[BASE * step + c]
             e = value - base
-            lead = state[LEAD * step + c]
             if place == 0:
                 h = e
-                state[LEAD * step + c] = h
+                lead = e
             elif place == 1:
                 h = fma(d, lead, e)
-                state[LEAD * step + c] = h
+                lead = h
             elif place == 2:
                 h = fma(d, lead, e)
-                state[LAST * step + c] = e
+                last = e
             else:
-                h = fma(d * d, lead, fma(d, state[LAST * step + c], e))
+                h = fma(d * d, lead, fma(d, last, e))
             estimate = fma(1.0 / mass, h, base)
         else:
-            state[GROUPED * step + c] = 0.0
+            grouped = 0.0
             mass = fma(-w, mass, mass)
             if present:
                 estimate = towards(estimate, value, mass, 1.0)
                 mass += 1.0
-            state[MASS * step + c] = mass
-        state[ESTIMATE * step + c] = estimate
         y[at] = real(estimate) if count >= needed else real(nan)
+        return estimate, mass, count, base, lead, last, grouped
+
+    @inlined
+    def recall(state, c, step):
+        return (
+            state[ESTIMATE * step + c],
+            state[MASS * step + c],
+            state[COUNT * step + c],
+            state[BASE * step + c],
+            state[LEAD * step + c],
+            state[LAST * step + c],
+            state[GROUPED * step + c],
+        )
+
+    @inlined
+    def remember(state, c, step, memory):
+        estimate, mass, count, base, lead, last, grouped = memory
+        state[ESTIMATE * step + c] = estimate
+        state[MASS * step + c] = mass
+        state[COUNT * step + c] = count
+        state[BASE * step + c] = base
+        state[LEAD * step + c] = lead
+        state[LAST * step + c] = last
+        state[GROUPED * step + c] = grouped
 
     @inlined
     def one_channel(x, y, rows, c, step, state, w, phase, omit, needed):
         d = 1.0 - w
         d2 = d * d
+        memory = recall(state, c, step)
         i = 0
         while i < rows:
             place = (i + phase) & 3
-            mass = state[MASS * step + c]
-            count = state[COUNT * step + c]
+            estimate, mass, count, base, lead, last, grouped = memory
             if place == 0 and count >= needed and settled(mass, w):
                 gain = 1.0 / mass
-                base = state[ESTIMATE * step + c]
                 first = i
                 while i + 4 <= rows:
                     at = i * step + c
@@ -113,22 +128,22 @@ def even(real: types.Float) -> tuple[str, Callable[..., None]]:
                     x3 = float(x[at + 3 * step])
                     if not abs(((x0 - x0) + (x1 - x1)) + ((x2 - x2) + (x3 - x3))) < inf:
                         break
-                    e0 = x0 - base
-                    e2 = x2 - base
-                    lead = fma(d, e0, x1 - base)
-                    whole = fma(d2, lead, fma(d, e2, x3 - base))
-                    y[at] = real(fma(gain, e0, base))
-                    y[at + step] = real(fma(gain, lead, base))
-                    y[at + 2 * step] = real(fma(gain, fma(d, lead, e2), base))
-                    base = fma(gain, whole, base)
-                    y[at + 3 * step] = real(base)
+                    e0 = x0 - estimate
+                    e2 = x2 - estimate
+                    two = fma(d, e0, x1 - estimate)
+                    four = fma(d2, two, fma(d, e2, x3 - estimate))
+                    y[at] = real(fma(gain, e0, estimate))
+                    y[at + step] = real(fma(gain, two, estimate))
+                    y[at + 2 * step] = real(fma(gain, fma(d, two, e2), estimate))
+                    estimate = fma(gain, four, estimate)
+                    y[at + 3 * step] = real(estimate)
                     i += 4
-                state[ESTIMATE * step + c] = base
-                state[COUNT * step + c] += i - first
+                memory = estimate, mass, count + float(i - first), base, lead, last, grouped
                 if i >= rows:
                     break
-            row(x, y, i * step + c, c, step, state, w, (i + phase) & 3, omit, needed)
+            memory = row(x, y, i * step + c, memory, w, (i + phase) & 3, omit, needed)
             i += 1
+        remember(state, c, step, memory)
 
     @inlined
     def channels(x, y, rows, c, step, state, w, phase, omit, needed):
@@ -171,7 +186,9 @@ def even(real: types.Float) -> tuple[str, Callable[..., None]]:
                 if i >= rows:
                     break
             for k in range(wide):
-                row(x, y, i * step + c + k, c + k, step, state, w, (i + phase) & 3, omit, needed)
+                memory = recall(state, c + k, step)
+                memory = row(x, y, i * step + c + k, memory, w, (i + phase) & 3, omit, needed)
+                remember(state, c + k, step, memory)
             i += 1
 
     def run(x, y, rows, c0, c1, step, state, w, phase, omit, needed):
