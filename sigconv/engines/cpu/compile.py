@@ -92,7 +92,8 @@ def _fingerprint() -> str:
     """A name for everything that compiled code depends on."""
     digest = hashlib.sha256()
     here = Path(__file__).parent
-    for source in [Path(__file__), here / "target.py", here / "tile.py", *sorted((here / "kernels").glob("*.py"))]:
+    shared = [here / f"{name}.py" for name in ("compile", "target", "tile", "shuffles", "taps")]
+    for source in [*shared, *sorted((here / "kernels").glob("*.py"))]:
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     target = host()
     level = os.environ.get("NUMBA_OPT", "")

@@ -49,18 +49,18 @@ class _TileModel(models.PrimitiveModel):
         super().__init__(dmm, fe_type, ir.ArrayType(fe_type.vector, fe_type.count))
 
 
-def _pack(builder: Any, tile: Tile, vectors: list[Any]) -> Any:
+def pack(builder: Any, tile: Tile, vectors: list[Any]) -> Any:
     value = ir.Constant(ir.ArrayType(tile.vector, tile.count), ir.Undefined)
     for k, vector in enumerate(vectors):
         value = builder.insert_value(value, vector, k)
     return value
 
 
-def _unpack(builder: Any, tile: Tile, value: Any) -> list[Any]:
+def unpack(builder: Any, tile: Tile, value: Any) -> list[Any]:
     return [builder.extract_value(value, k) for k in range(tile.count)]
 
 
-def _spread(builder: Any, vector: ir.VectorType, scalar: Any) -> Any:
+def spread_scalar(builder: Any, vector: ir.VectorType, scalar: Any) -> Any:
     undefined = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), vector.count), None))
@@ -89,43 +89,9 @@ def _all(builder: Any, lanes: int, masks: list[Any]) -> Any:
     return builder.icmp_unsigned("==", bits, ir.Constant(bits.type, (1 << lanes) - 1))
 
 
-def _at(builder: Any, pointer: Any, index: Any, offset: int, vector: ir.VectorType) -> Any:
+def at_index(builder: Any, pointer: Any, index: Any, offset: int, vector: ir.VectorType) -> Any:
     where = builder.gep(pointer, [builder.add(index, ir.Constant(index.type, offset))])
     return builder.bitcast(where, vector.as_pointer())
-
-
-def count_until(lanes: int) -> Callable[..., Any]:
-    """An intrinsic: how many of the ``lanes`` integers from pointer[at] are no larger than a limit."""
-    tile = Tile(types.int64, 1, lanes)
-
-    @intrinsic
-    def count(_: Any, pointer: Any, at: Any, limit: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            p, i, bound = args
-            values = builder.load(_at(builder, p, i, 0, tile.vector), align=tile.align)
-            mask = builder.icmp_signed("<=", values, _spread(builder, tile.vector, bound))
-            bits = builder.zext(builder.bitcast(mask, ir.IntType(lanes)), ir.IntType(64))
-            return builder.ctpop(bits)
-
-        return types.int64(types.CPointer(types.int64), types.int64, types.int64), codegen
-
-    return count
-
-
-def ramp(count: int, lanes: int) -> Callable[..., Any]:
-    """An intrinsic: first, first + 1, first + 2, .. as int64."""
-    tile = Tile(types.int64, count, lanes)
-
-    @intrinsic
-    def ramp_from(_: Any, first: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            start = _spread(builder, tile.vector, args[0])
-            steps = [ir.Constant(tile.vector, [k * lanes + lane for lane in range(lanes)]) for k in range(count)]
-            return _pack(builder, tile, [builder.add(start, step) for step in steps])
-
-        return tile(types.int64), codegen
-
-    return ramp_from
 
 
 class Shape(NamedTuple):
@@ -148,7 +114,7 @@ def shape(dtype: Any, count: int, lanes: int, sharing: int = 1, distance: int = 
     @intrinsic
     def zeros(_: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return _pack(builder, tile, [tile.constant(0.0 if dtype != types.int64 else 0)] * count)
+            return pack(builder, tile, [tile.constant(0.0 if dtype != types.int64 else 0)] * count)
 
         return tile(), codegen
 
@@ -158,8 +124,10 @@ def shape(dtype: Any, count: int, lanes: int, sharing: int = 1, distance: int = 
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             p, i = args
-            vectors = [builder.load(_at(builder, p, i, k * lanes, tile.vector), align=tile.align) for k in range(count)]
-            return _pack(builder, tile, vectors)
+            vectors = [
+                builder.load(at_index(builder, p, i, k * lanes, tile.vector), align=tile.align) for k in range(count)
+            ]
+            return pack(builder, tile, vectors)
 
         return tile(types.CPointer(dtype), types.int64), codegen
 
@@ -168,7 +136,7 @@ def shape(dtype: Any, count: int, lanes: int, sharing: int = 1, distance: int = 
         """Every lane the same scalar."""
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return _pack(builder, tile, [_spread(builder, tile.vector, args[0])] * count)
+            return pack(builder, tile, [spread_scalar(builder, tile.vector, args[0])] * count)
 
         return tile(dtype), codegen
 
@@ -178,17 +146,17 @@ def shape(dtype: Any, count: int, lanes: int, sharing: int = 1, distance: int = 
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             sums, p, i, weights, first = args
-            sums = _unpack(builder, tile, sums)
+            sums = unpack(builder, tile, sums)
             reach = (sharing - 1) * distance
             loaded = {
-                k: builder.load(_at(builder, p, i, k * lanes, tile.vector), align=tile.align)
+                k: builder.load(at_index(builder, p, i, k * lanes, tile.vector), align=tile.align)
                 for k in range(-reach, count)
             }
             for q in range(sharing):
                 weight = builder.load(builder.gep(weights, [builder.add(first, ir.Constant(first.type, q))]))
-                weight = _spread(builder, tile.vector, weight)
+                weight = spread_scalar(builder, tile.vector, weight)
                 sums = [_math(builder, tile, "fma", loaded[c - q * distance], weight, s) for c, s in enumerate(sums)]
-            return _pack(builder, tile, sums)
+            return pack(builder, tile, sums)
 
         pointer = types.CPointer(dtype)
         return tile(tile, pointer, types.int64, pointer, types.int64), codegen
@@ -202,8 +170,8 @@ def store(_: Any, tile: Any, pointer: Any, at: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         value, p, i = args
-        for k, vector in enumerate(_unpack(builder, tile, value)):
-            builder.store(vector, _at(builder, p, i, k * tile.lanes, tile.vector), align=tile.align)
+        for k, vector in enumerate(unpack(builder, tile, value)):
+            builder.store(vector, at_index(builder, p, i, k * tile.lanes, tile.vector), align=tile.align)
         return context.get_dummy_value()
 
     return types.none(tile, types.CPointer(tile.dtype), types.int64), codegen
@@ -216,8 +184,8 @@ def store_past_cache(_: Any, tile: Any, pointer: Any, at: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         value, p, i = args
         past = builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)])
-        for k, vector in enumerate(_unpack(builder, tile, value)):
-            where = _at(builder, p, i, k * tile.lanes, tile.vector)
+        for k, vector in enumerate(unpack(builder, tile, value)):
+            where = at_index(builder, p, i, k * tile.lanes, tile.vector)
             stored = builder.store(vector, where, align=tile.align * tile.lanes)
             stored.set_metadata("nontemporal", past)
         return context.get_dummy_value()
@@ -230,8 +198,8 @@ def _elementwise(name: str, emit: Callable[..., Any], inputs: int) -> Callable[.
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         tile = signature.return_type
-        unpacked = [_unpack(builder, tile, value) for value in args]
-        return _pack(builder, tile, [emit(builder, tile, *vectors) for vectors in zip(*unpacked, strict=True)])
+        unpacked = [unpack(builder, tile, value) for value in args]
+        return pack(builder, tile, [emit(builder, tile, *vectors) for vectors in zip(*unpacked, strict=True)])
 
     return _of_tiles(name, inputs, lambda tiles: tiles[0](*tiles), codegen)
 
@@ -277,32 +245,12 @@ where_less = _elementwise("where_less", lambda b, t, x, y, p, q: b.select(_less(
 where_equal = _elementwise("where_equal", lambda b, t, x, y, p, q: b.select(b.fcmp_ordered("oeq", x, y), p, q), 4)
 
 
-def shifted_by(distance: int) -> Callable[..., Any]:
-    """An intrinsic on single vectors: lane k holds lane k - distance of b, the first ones come from the end of a.
-
-    A negative distance looks ahead: lane k holds lane k - distance of a, the last ones come from the start of b.
-    """
-
-    @intrinsic
-    def shifted(_: Any, a: Any, b: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            (left,), (right,) = (_unpack(builder, a, value) for value in args)
-            first = -distance if distance < 0 else max(a.lanes - distance, 0)
-            lanes = [min(first + k, 2 * a.lanes - 1) for k in range(a.lanes)]
-            lanes = ir.Constant(ir.VectorType(ir.IntType(32), a.lanes), lanes)
-            return _pack(builder, a, [builder.shuffle_vector(left, right, lanes)])
-
-        return a(a, b), codegen
-
-    return shifted
-
-
 def _question(name: str, emit: Callable[..., Any], inputs: int) -> Callable[..., Any]:
     """An intrinsic that asks something of every lane of its tiles."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         tile = signature.args[0]
-        unpacked = [_unpack(builder, tile, value) for value in args]
+        unpacked = [unpack(builder, tile, value) for value in args]
         masks = [emit(builder, tile, *vectors) for vectors in zip(*unpacked, strict=True)]
         return _all(builder, tile.lanes, masks)
 
@@ -321,8 +269,8 @@ def to_float(_: Any, tile: Any) -> Any:
     result = Tile(types.float64, tile.count, tile.lanes)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vectors = [builder.sitofp(v, result.vector) for v in _unpack(builder, tile, args[0])]
-        return _pack(builder, result, vectors)
+        vectors = [builder.sitofp(v, result.vector) for v in unpack(builder, tile, args[0])]
+        return pack(builder, result, vectors)
 
     return result(tile), codegen
 
@@ -335,7 +283,7 @@ def widen(_: Any, tile: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         if tile == result:
             return args[0]
-        return _pack(builder, result, [builder.fpext(v, result.vector) for v in _unpack(builder, tile, args[0])])
+        return pack(builder, result, [builder.fpext(v, result.vector) for v in unpack(builder, tile, args[0])])
 
     return result(tile), codegen
 
@@ -350,7 +298,7 @@ def narrow_to(dtype: Any) -> Callable[..., Any]:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             if tile == result:
                 return args[0]
-            return _pack(builder, result, [builder.fptrunc(v, result.vector) for v in _unpack(builder, tile, args[0])])
+            return pack(builder, result, [builder.fptrunc(v, result.vector) for v in unpack(builder, tile, args[0])])
 
         return result(tile), codegen
 
@@ -366,9 +314,9 @@ def power_of_two(_: Any, shifted: Any) -> Any:
         bias, place = (ir.Constant(integers, [c] * shifted.lanes) for c in (1023, 52))
         powers = [
             builder.bitcast(builder.shl(builder.add(builder.bitcast(v, integers), bias), place), shifted.vector)
-            for v in _unpack(builder, shifted, args[0])
+            for v in unpack(builder, shifted, args[0])
         ]
-        return _pack(builder, shifted, powers)
+        return pack(builder, shifted, powers)
 
     return shifted(shifted), codegen
 
@@ -398,12 +346,12 @@ def where_younger(_: Any, age: Any, limit: Any, a: Any, b: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         ages, limits, ours, theirs = (
-            _unpack(builder, kind, value) for kind, value in zip(signature.args, args, strict=True)
+            unpack(builder, kind, value) for kind, value in zip(signature.args, args, strict=True)
         )
         chosen = [
             builder.select(builder.icmp_signed("<", *pair), p, q)
             for *pair, p, q in zip(ages, limits, ours, theirs, strict=True)
         ]
-        return _pack(builder, a, chosen)
+        return pack(builder, a, chosen)
 
     return (a(age, limit, a, b), codegen) if a == b and age == limit else None

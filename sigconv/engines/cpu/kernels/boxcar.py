@@ -14,6 +14,7 @@ from math import inf, nan
 
 from numba import types
 
+from sigconv.engines.cpu import shuffles
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.taps import SHARE_BYTES
@@ -39,7 +40,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     store, store_past_cache = t.store, t.store_past_cache
     where_finite, where_equal, where_less, div = t.where_finite, t.where_equal, t.where_less, t.div
     all_finite, all_equal, scalar_fma = t.all_finite, t.all_equal, t.scalar_fma_of(real)
-    by_two, by_four, by_eight = (t.shifted_by(k) for k in (2, 4, 8))
+    by_two, by_four, by_eight = (shuffles.shifted_by(k) for k in (2, 4, 8))
 
     @inlined
     def eight(x, i, step):

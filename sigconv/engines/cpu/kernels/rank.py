@@ -13,6 +13,7 @@ from typing import Any
 
 from numba import types
 
+from sigconv.engines.cpu import shuffles
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.target import host
@@ -25,7 +26,7 @@ def _functions(real: types.Float) -> tuple[Callable[..., Any], ...]:
     lanes = host().vector_bytes * 8 // real.bitwidth
     _, _, load, spread, _ = t.shape(real, 1, lanes)
     where_less, store = t.where_less, t.store
-    shifted_down, shifted_up = t.shifted_by(-1), t.shifted_by(1)
+    shifted_down, shifted_up = shuffles.shifted_by(-1), shuffles.shifted_by(1)
 
     @inlined
     def place(s, n, value):

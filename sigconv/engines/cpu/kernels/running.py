@@ -5,6 +5,7 @@ from math import inf, nan
 
 from numba import types
 
+from sigconv.engines.cpu import shuffles
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.target import host
@@ -25,9 +26,9 @@ def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:
     and ``dens`` for BLOCK outputs.
     """
     size, _, load, spread, _ = t.shape(types.float64, 4, host().vector_bytes // 8)
-    load_rows, ramp = t.shape(types.int64, 4, size // 4).load, t.ramp(4, size // 4)
+    load_rows, ramp = t.shape(types.int64, 4, size // 4).load, shuffles.ramp(4, size // 4)
     sub, div, store, to_float, where_less = t.sub, t.div, t.store, t.to_float, t.where_less
-    all_finite, count_until = t.all_finite, t.count_until(AHEAD)
+    all_finite, count_until = t.all_finite, shuffles.count_until(AHEAD)
 
     @inlined
     def look_back(x, omit, first, left, anchor, sums, counts):

@@ -1,0 +1,64 @@
+"""Operations across a tile's lanes: shifts by some lanes, counts, ramps."""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from sigconv.engines.cpu.tile import Tile, at_index, pack, spread_scalar, unpack
+
+
+def shifted_by(distance: int) -> Callable[..., Any]:
+    """An intrinsic on single vectors: lane k holds lane k - distance of b, the first ones come from the end of a.
+
+    A negative distance looks ahead: lane k holds lane k - distance of a, the last ones come from the start of b.
+    """
+
+    @intrinsic
+    def shifted(_: Any, a: Any, b: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            (left,), (right,) = (unpack(builder, a, value) for value in args)
+            first = -distance if distance < 0 else max(a.lanes - distance, 0)
+            lanes = [min(first + k, 2 * a.lanes - 1) for k in range(a.lanes)]
+            lanes = ir.Constant(ir.VectorType(ir.IntType(32), a.lanes), lanes)
+            return pack(builder, a, [builder.shuffle_vector(left, right, lanes)])
+
+        return a(a, b), codegen
+
+    return shifted
+
+
+def count_until(lanes: int) -> Callable[..., Any]:
+    """An intrinsic: how many of the ``lanes`` integers from pointer[at] are no larger than a limit."""
+    tile = Tile(types.int64, 1, lanes)
+
+    @intrinsic
+    def count(_: Any, pointer: Any, at: Any, limit: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            p, i, bound = args
+            values = builder.load(at_index(builder, p, i, 0, tile.vector), align=tile.align)
+            mask = builder.icmp_signed("<=", values, spread_scalar(builder, tile.vector, bound))
+            bits = builder.zext(builder.bitcast(mask, ir.IntType(lanes)), ir.IntType(64))
+            return builder.ctpop(bits)
+
+        return types.int64(types.CPointer(types.int64), types.int64, types.int64), codegen
+
+    return count
+
+
+def ramp(count: int, lanes: int) -> Callable[..., Any]:
+    """An intrinsic: first, first + 1, first + 2, .. as int64."""
+    tile = Tile(types.int64, count, lanes)
+
+    @intrinsic
+    def ramp_from(_: Any, first: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            start = spread_scalar(builder, tile.vector, args[0])
+            steps = [ir.Constant(tile.vector, [k * lanes + lane for lane in range(lanes)]) for k in range(count)]
+            return pack(builder, tile, [builder.add(start, step) for step in steps])
+
+        return tile(types.int64), codegen
+
+    return ramp_from
