@@ -110,6 +110,18 @@ def test_dense_windows_in_time(width_ns, measure, missing, rng):
     assert_close(sc.moving_median(x, f"{width_ns}ns", times=times), y, np.abs(y), 1e-15)
 
 
+@pytest.mark.parametrize("measure", ["hold", "linear"])
+@pytest.mark.parametrize("name", ["uniform", "linear", "triangular", "gaussian", "exponential"])
+def test_integrals_keep_their_digits_at_every_step(name, measure):
+    spec = {"shape": name, {"gaussian": "sigma_ns", "exponential": "tau_ns"}.get(name, "width_ns"): 1000 * S}
+    x = np.array([1.0, 0.0, 0.0, np.nan])
+    for step in (0.99 * np.logspace(0, 13, 131)).astype(np.int64):
+        for later in (1, 500 * S):
+            times = EPOCH + np.cumsum([0, step, step // 2, later])
+            y = sc.smooth(x, window_of(spec), times=times, measure=measure)
+            assert_close(y, *oracle.smooth(x, spec, times, measure=measure), 1e-12)
+
+
 KINDS = {
     "negative stride": lambda x: x[::-1].copy()[::-1],
     "every third": lambda x: np.repeat(x, 3)[::3],
