@@ -20,7 +20,7 @@ from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.taps import SHARE_BYTES
 from sigconv.engines.cpu.target import host
 
-STRETCH = 1024  # outputs taken through all their sums at a time
+STRETCH = 2048  # outputs taken through all their sums at a time
 
 
 def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
