@@ -7,9 +7,9 @@ from sigconv.engines.cpu.filter import Filter, State
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.plan import Policy
 
-# Rows of the state arrays; the kernels' own names for them stand in kernels/recursive.py.
+# Rows of the state arrays; the kernels' own names for them stand in kernels/recursive.py and uneven.py.
 _ESTIMATE, _MASS, _COUNT = range(3)
-_NEWEST = 8
+_CURRENT, _NEWEST = 3, 11
 _BESIDE = 32  # channels that one thread takes side by side
 
 
@@ -74,7 +74,7 @@ class Exponential(_Recursive):
 class ExponentialByTime(_Recursive):
     """Uneven steps: the past decays by exp(-dt/tau) from stamp to stamp."""
 
-    rows_of_state = 9
+    rows_of_state = 13 + 2 * 16
 
     def __init__(self, tau_ns: float, channels: int, dtype: np.dtype, policy: Policy) -> None:
         self.rate = 1.0 / tau_ns
@@ -101,8 +101,8 @@ class ExponentialByTime(_Recursive):
             return
         assert t is not None
         if self.mode >= 2 and self.policy.initial == "first":
-            self._assume_past(x, 1.0, _ESTIMATE, _NEWEST)
-        run = self.kernel("recursive.timed")
+            self._assume_past(x, 1.0, _CURRENT, _NEWEST)
+        run = self.kernel("uneven.smooth")
         before = self.last if self.rows else int(t[0])
         memory = np.ascontiguousarray(self.memory.T)
 

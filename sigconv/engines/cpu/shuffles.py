@@ -30,6 +30,29 @@ def shifted_by(distance: int) -> Callable[..., Any]:
     return shifted
 
 
+def delayed(distance: int) -> Callable[..., Any]:
+    """An intrinsic on whole tiles: number k becomes number k - distance, the first ones zero."""
+
+    @intrinsic
+    def delayed_tile(_: Any, tile: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            vectors = unpack(builder, tile, args[0])
+            nothing = tile.constant(0.0)
+            whole, part = divmod(distance, tile.lanes)
+            mask = [tile.lanes - part + lane for lane in range(tile.lanes)]
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), tile.lanes), mask)
+            moved = []
+            for k in range(tile.count):
+                newer = vectors[k - whole] if k >= whole else nothing
+                older = vectors[k - whole - 1] if k > whole else nothing
+                moved.append(builder.shuffle_vector(older, newer, mask) if part else newer)
+            return pack(builder, tile, moved)
+
+        return tile(tile), codegen
+
+    return delayed_tile
+
+
 def count_until(lanes: int) -> Callable[..., Any]:
     """An intrinsic: how many of the ``lanes`` integers from pointer[at] are no larger than a limit."""
     tile = Tile(types.int64, 1, lanes)

@@ -92,21 +92,15 @@ def taken(decay: float) -> float:
 
 
 @cache
-def decay_functions() -> tuple[int, Callable[..., Any], Callable[..., Any]]:
-    """``(block, decays, decay)``: decays of up to ``block`` consecutive steps, and of a single age."""
+def decay_functions(vectors: int) -> Callable[..., Any]:
+    """``decays`` of consecutive steps: of any number, and quickly of so many vectors."""
     lanes = host().vector_bytes // 8
-    vectors = 4
     block, _, _, spread, _ = t.shape(types.float64, vectors, lanes)
     _, _, load, _, _ = t.shape(types.int64, vectors, lanes)
     _, _, _, single, _ = t.shape(types.float64, 1, 1)
     _, wide = tile_functions(vectors, lanes)
     _, one = tile_functions(1, 1)
     sub, mul, to_float, store = t.sub, t.mul, t.to_float, t.store
-
-    @inlined
-    def decay(z, out, at):
-        """out[at] = the decay of z."""
-        store(one(single(z)), out, at)
 
     @inlined
     def decays(times, first, n, before, rate, out):
@@ -118,10 +112,10 @@ def decay_functions() -> tuple[int, Callable[..., Any], Callable[..., Any]]:
         previous = before
         for k in range(n):
             stamp = times[first + k]
-            decay(float(stamp - previous) * rate, out, k)
+            store(one(single(float(stamp - previous) * rate)), out, k)
             previous = stamp
 
-    return block, decays, decay
+    return decays
 
 
 __all__ = ["decay_functions", "shrink", "taken", "tile_functions"]
