@@ -100,7 +100,7 @@ HOT = [
     ("fir.smooth", "float32", "ps"),
     ("fir.smooth", "float64", "pd"),
     ("recursive.even", "float64", "pd"),
-    ("recursive.timed", "float64", "pd"),
+    ("uneven.smooth", "float64", "pd"),
     ("pairs.gaussian", "float64", "pd"),
 ]
 

@@ -9,7 +9,7 @@ from sigconv.plan import Policy
 
 # Rows of the state arrays; the kernels' own names for them stand in kernels/recursive.py and uneven.py.
 _ESTIMATE, _MASS, _COUNT = range(3)
-_CURRENT, _NEWEST = 3, 11
+_CURRENT, _NEWEST = 3, 10
 _BESIDE = 32  # channels that one thread takes side by side
 
 
@@ -74,7 +74,7 @@ class Exponential(_Recursive):
 class ExponentialByTime(_Recursive):
     """Uneven steps: the past decays by exp(-dt/tau) from stamp to stamp."""
 
-    rows_of_state = 13 + 2 * 16
+    rows_of_state = 12 + 2 * 16
 
     def __init__(self, tau_ns: float, channels: int, dtype: np.dtype, policy: Policy) -> None:
         self.rate = 1.0 / tau_ns

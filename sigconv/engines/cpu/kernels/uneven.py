@@ -5,8 +5,9 @@ base's stamp t0, its estimate and its mass, the decays cancel and
 
     y = base + sum of u (x - base) / (mass + sum of u),
 
-two running sums over the group, made by doubling in registers. Elsewhere each row is a base of its own, and the
-recursion is that of equal steps.
+two running sums over the group, made by doubling in registers. Where the past is not renormalised, u times the row's
+decay takes the place of u, and u that of the denominator. Elsewhere each row is a base of its own, and the recursion is
+that of equal steps.
 """
 
 from collections.abc import Callable
@@ -22,11 +23,10 @@ from sigconv.engines.cpu.kernels.recursive import COUNT, ESTIMATE, MASS, towards
 from sigconv.engines.cpu.target import host
 
 # ESTIMATE and MASS are the base's. CURRENT is the last estimate; GROWN the base's mass and the sum of u; REACH is u at
-# the last row and FILLED how many rows have come since the base; SINCE is what the estimate has moved from it where the
-# past is not renormalised. PENDING and KEPT are what the time since the last
+# the last row and FILLED how many rows have come since the base. PENDING and KEPT are what the time since the last
 # present sample takes from the past and leaves of it, AGE is that time in units of tau, NEWEST the last present value.
 # Then stand the group's u, and its u (x - base).
-CURRENT, GROWN, REACH, FILLED, SINCE, PENDING, KEPT, AGE, NEWEST, WEIGHTS = range(3, 13)
+CURRENT, GROWN, REACH, FILLED, PENDING, KEPT, AGE, NEWEST, WEIGHTS = range(3, 12)
 SAMPLE, FIRST, HOLD, LINEAR = range(4)
 GROUP = 16  # rows that share a base
 VALUES = WEIGHTS + GROUP
@@ -71,7 +71,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     exp, _ = tile_functions(vectors, lanes)
     exp_one, _ = tile_functions(1, 1)
     load = t.shape(real, vectors, lanes).load
-    _, zeros, _, spread, _ = t.shape(types.float64, vectors, lanes)
+    _, zeros, load_numbers, spread, _ = t.shape(types.float64, vectors, lanes)
     _, _, load_stamps, spread_stamp, _ = t.shape(types.int64, vectors, lanes)
     single = t.shape(types.float64, 1, 1).spread
     add, sub, mul, div, store = t.add, t.sub, t.mul, t.div, t.store
@@ -105,13 +105,13 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         store(u, w, 2 * GROUP)
 
     @inlined
-    def group_from_first(x, y, at, w, base):
-        """A group whose past is not renormalised: the estimate after it."""
-        since = 0.0
-        for k in range(GROUP):
-            since = fma(1.0 - w[k], since, w[k] * (float(x[at + k]) - base))
-            y[at + k] = real(base + since)
-        return base + since
+    def group_from_first(x, y, at, stamps, row, start, rate, base, w):
+        """A group whose past is not renormalised; w brings the decays and takes the estimates."""
+        u = exp(mul(to_float(sub(load_stamps(stamps, row), spread_stamp(start))), spread(rate)))
+        moved = mul(mul(load_numbers(w, 0), u), sub(widen(load(x, at)), spread(base)))
+        estimate = add(spread(base), div(running(moved), u))
+        store(narrow(estimate), y, at)
+        store(estimate, w, 0)
 
     @inlined
     def present_rows(x, at):
@@ -128,7 +128,6 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         grown = state[GROWN]
         reach = state[REACH]
         filled = int(state[FILLED])
-        since = state[SINCE]
         pending = state[PENDING]
         kept = 1.0 - pending if state[KEPT] == 0.0 else state[KEPT]
         age = state[AGE]
@@ -144,7 +143,6 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
                 mass = grown / reach if filled > 0 else mass
                 start = previous
                 filled = 0
-                since = 0.0
             at = i * step + c
             swift = m == GROUP and step == 1 and count > 0 and count >= needed and mode <= FIRST
             swift = swift and float(t[i + m - 1] - start) * rate <= BRIEF
@@ -160,7 +158,8 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
                 continue
             decays(t, i, m, previous, rate, w)
             if swift and mode == FIRST and pending == 0.0 and all_finite(load(x, at)):
-                current = group_from_first(x, y, at, w, base)
+                group_from_first(x, y, at, t, i, start, rate, base, w)
+                current = w[GROUP - 1]
                 count += float(GROUP)
                 previous = t[i + m - 1]
                 i += m
@@ -182,8 +181,11 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
                     current = base + summed(state, VALUES, filled) / grown
                     filled += 1
                 elif mode == FIRST and present and count > 0 and pending == 0.0 and age_of_base <= BRIEF:
-                    since = fma(1.0 - decay, since, decay * (value - base))
-                    current = base + since
+                    store(exp_one(single(age_of_base)), w, 2 * GROUP)
+                    reach = w[2 * GROUP]
+                    state[VALUES + filled] = decay * reach * (value - base)
+                    current = base + summed(state, VALUES, filled) / reach
+                    filled += 1
                 else:
                     if filled > 0:
                         mass = grown / reach
@@ -234,7 +236,6 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
                     base = current
                     start = now
                     filled = 0
-                    since = 0.0
                 if lost:  # NaN counts, and its weight never ends
                     current = nan
                     base = nan
@@ -250,7 +251,6 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         state[GROWN] = grown
         state[REACH] = reach
         state[FILLED] = float(filled)
-        state[SINCE] = since
         state[PENDING] = pending
         state[KEPT] = kept
         state[AGE] = age
