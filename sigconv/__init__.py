@@ -1,4 +1,4 @@
-"""Weighted windows that slide: causal smoothing in time, convolution in space.
+"""Weighted windows that slide: causal smoothing of noisy readings at even and uneven times.
 
 Importing this package loads NumPy alone; compiled kernels, SciPy and matplotlib are loaded by the
 first call that needs them.

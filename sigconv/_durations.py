@@ -18,7 +18,7 @@ UNITS = {
     "us": 1_000,
     "ns": 1,
 }
-LIMIT = 2**63 - 1
+LIMIT = 2**62 - 1  # ages, and stamps less a duration, must fit int64
 
 Width = float | str | dt.timedelta | np.timedelta64
 
@@ -71,7 +71,7 @@ def parse_duration(value: str | dt.timedelta | np.timedelta64) -> int:
     else:
         raise TypeError(f"a duration must be a text such as '250ms', a timedelta or a timedelta64, got {value!r}")
     if abs(ns) > LIMIT:
-        raise ValueError(f"the duration {value!r} is longer than 64-bit nanoseconds can hold (292 years)")
+        raise ValueError(f"the duration {value!r} is longer than 64-bit nanoseconds can hold (146 years)")
     return ns
 
 
@@ -98,7 +98,7 @@ def _from_text(text: str) -> int:
         raise ValueError(f"the duration {text!r} {problem}; {hint}")
     value = decimal.Decimal(number)
     if value and value.adjusted() > 19:
-        raise ValueError(f"the duration {text!r} is longer than 64-bit nanoseconds can hold (292 years)")
+        raise ValueError(f"the duration {text!r} is longer than 64-bit nanoseconds can hold (146 years)")
     with decimal.localcontext() as context:
         context.prec = len(number) + 20  # the product is exact
         ns = value * UNITS[unit]

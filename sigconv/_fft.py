@@ -26,9 +26,9 @@ def smooth_fft(signal: Signal, window: Window, policy: Policy, out: np.ndarray |
         there = np.isfinite(x)
         if policy.nan_policy == "raise" and not there.all():
             CausalFilter(window, policy, x.shape[1], x.dtype).process(x, signal.t, y)  # says which
-        w = weights.astype(x.dtype)[:, None]
+        w = weights[:, None]  # in float64 also for float32: a transform's rounding is that of its largest value
         head = len(w) - 1
-        values = np.zeros((head + len(x), x.shape[1]), x.dtype)
+        values = np.zeros((head + len(x), x.shape[1]))
         mask = np.zeros_like(values)
         values[head:], mask[head:] = np.where(there, x, 0), there
         if policy.initial in ("first", "zero"):
@@ -38,8 +38,8 @@ def smooth_fft(signal: Signal, window: Window, policy: Policy, out: np.ndarray |
                 values[:head] = np.where(there.any(axis=0), firsts, 0)
         whole = there.all() and policy.initial in ("first", "zero")
         num = oaconvolve(values, w, mode="full", axes=0)[head : head + len(x)]
-        den = np.ones_like(x) if whole else oaconvolve(mask, w, mode="full", axes=0)[head : head + len(x)]
-        nothing = np.abs(den) < 1e-6 * np.abs(w).sum()  # rounding in a transform is no weight: the taps decide
+        den = np.ones(x.shape) if whole else oaconvolve(mask, w, mode="full", axes=0)[head : head + len(x)]
+        nothing = np.abs(den) < 1e-9 * np.abs(w).sum()  # rounding in a transform is no weight: the taps decide
         counts = np.cumsum(mask[head:], axis=0, dtype=np.float64)
         counts[len(w) :] -= counts[: -len(w)].copy()
         if nothing.any():

@@ -26,6 +26,8 @@ class Signal:
     def __init__(self, x: Any, times: Any, time_unit: str, axis: Any, timed: bool) -> None:
         self.pandas = x if is_pandas(x) else None
         if self.pandas is not None:
+            if axis not in (-1, 0):
+                raise ValueError(f"axis must be 0 for a pandas object, which runs down its rows; got {axis!r:.80}")
             axis = 0
             if times is None and timed and type(x.index).__name__ == "DatetimeIndex":
                 times = x.index

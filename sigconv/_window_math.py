@@ -60,7 +60,8 @@ def named_weights(name: str, parameters: tuple[float, ...], width: int) -> np.nd
         weights = get_window((name, *parameters) if parameters else name, width, fftbins=False)
     except Exception as error:  # bad names and parameters meet whatever exception scipy's formulas raise
         raise ValueError(named_problem(name, parameters, str(error))) from None
-    return real_array(weights[::-1], f"the weights of {name}")
+    weights = real_array(weights[::-1], f"the weights of {name}")
+    return np.where(np.abs(weights) < 1e-15 * np.abs(weights).max(initial=0.0), 0.0, weights)  # ends meant to be zero
 
 
 def named_problem(name: str, parameters: tuple[float, ...], message: str) -> str:

@@ -123,7 +123,7 @@ def gaussian(sigma: Width, truncate: float = 4.0) -> Window:
     timed, size = read_size("sigma", sigma, whole=False)
     truncate = read_number("truncate", truncate, above=0)
     if not truncate * size < LIMIT:
-        raise ValueError(f"truncate * sigma must be below 2**63 samples or ns, got {truncate!r} * {size!r}")
+        raise ValueError(f"truncate * sigma must be below 2**62 samples or ns, got {truncate!r} * {size!r}")
     parameters = (("sigma", size), ("truncate", truncate))
     if not timed:
         return Window("gaussian", False, parameters, length=int(truncate * size + 0.5) + 1)

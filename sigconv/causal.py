@@ -42,12 +42,15 @@ class CausalFilter:
             self.filters = [first] + [build_filter(window, policy, self.parts, dtype) for _ in more]
         else:
             self.filters = [first]
-        self.restart()
+        self._forget_stamps()
 
     def restart(self) -> None:
         """Forget every sample."""
         for part in self.filters:
             part.restart()
+        self._forget_stamps()
+
+    def _forget_stamps(self) -> None:
         self.last: int | None = None  # the last stamp
         self.last_present = np.full(self.channels, np.iinfo(np.int64).min)
 
@@ -55,6 +58,17 @@ class CausalFilter:
         """Filter the rows of ``x`` into ``out``; ``flags`` takes the outliers of a Hampel filter."""
         if not len(x):
             return
+        if isinstance(self.window, Window) and self.window.function is not None:
+            before = self.state()
+            try:
+                self._process(x, t, out, flags)
+            except BaseException:  # whatever the window's function raises, what was fed before stays as it was
+                self.restore(before)
+                raise
+        else:
+            self._process(x, t, out, flags)
+
+    def _process(self, x: np.ndarray, t: np.ndarray | None, out: np.ndarray, flags: np.ndarray | None) -> None:
         if t is not None:
             if not in_order(t):
                 refuse_disorder(t)
@@ -146,7 +160,7 @@ class CausalFilter:
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a saved state."""
         self.last = None if state["last"] is None else int(state["last"])
-        self.last_present = np.array(state["last_present"], np.int64)
+        self.last_present = np.array(state["last_present"], np.int64).reshape(self.channels)
         for k, part in enumerate(self.filters):
             part.restore(state["filters"][str(k)])
 

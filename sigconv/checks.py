@@ -15,7 +15,7 @@ MEASURE = ("sample", "hold", "linear")
 
 def choice(name: str, value: Any, allowed: Sequence[str]) -> str:
     """``value`` where it is one of the names allowed."""
-    if value in allowed:
+    if isinstance(value, str) and value in allowed:
         return value
     raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r:.80}")
 
@@ -76,7 +76,10 @@ def real_array(name: str, x: Any) -> np.ndarray:
                 f"{name} is a {type(x).__module__}.{type(x).__name__}; this version takes NumPy arrays on the CPU, "
                 "no CUDA device's and no Dask arrays"
             )
-        x = np.asarray(x)
+        try:
+            x = np.asarray(x)
+        except ValueError as error:  # nested lists of different lengths
+            raise ValueError(f"{name} must be an array of numbers: {error}") from None
     if np.ma.isMaskedArray(x):
         x = np.ma.filled(x.astype(_real_dtype(name, x.dtype)), np.nan)
     if x.dtype == object:

@@ -69,6 +69,12 @@ def plan_smoothing(window: Window | Ranks, policy: Policy) -> Plan:
     """Choose the method for a window, after checking that the policies make sense with it."""
     if isinstance(window, Ranks):
         _check_support(window.timed, window.width, policy)
+        if policy.period is not None:
+            raise ValueError("period is for weighted windows: angles have no order for a median or a Hampel filter")
+        if policy.measure != "sample":
+            raise ValueError(
+                f"measure={policy.measure!r} is for weighted windows: a median and a Hampel filter rank samples"
+            )
         return Plan("rank", "the window is kept sorted")
     _check_combination(window, policy)
     if window.shape == "exponential":

@@ -68,7 +68,7 @@ def smooth(
         When two consecutive present stamps are further apart, the filter starts afresh.
     measure : {"sample", "hold", "linear"}
         Windows by time: each sample weighs w(age); each reading weighs the integral of w over the time it was current;
-        the same for straight lines between readings.
+        the same for straight lines between readings. A window without a sample has no estimate in any of them.
     period : float, optional
         Values are angles that wrap at this number (360): the direction of the weighted vector sum, in [0, period).
     method : {"direct", "fft"}
@@ -223,7 +223,7 @@ def diagnose(
     Parameters
     ----------
     x, window, times, time_unit, axis, initial, nan_policy, min_samples, max_gap, measure
-        As for `smooth`. Polynomials are refused: their weights are fitted anew for each window.
+        As for `smooth`. A polynomial's weights are those of each window's own fit.
 
     Returns
     -------

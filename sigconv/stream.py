@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from sigconv._layout import is_pandas
 from sigconv.causal import CausalFilter, as_filter, filter_text, needs_times
-from sigconv.checks import real_array, whole_number
+from sigconv.checks import choice, real_array, whole_number
 from sigconv.plan import Policy
 from sigconv.times import UNITS, as_nanoseconds
 from sigconv.windows import Window
@@ -60,12 +61,13 @@ class Smoother:
         self._window = as_filter(window)
         self._policy = Policy.checked(initial, nan_policy, min_samples, max_gap, measure, period)
         self._channels = None if channels is None else whole_number("channels", channels, 1)
-        self._dtype = np.dtype(dtype)
+        try:
+            self._dtype = np.dtype(dtype)
+        except TypeError:
+            self._dtype = np.dtype(object)
         if self._dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype must be 'float64' or 'float32', got {dtype!r:.80}")
-        if time_unit not in UNITS:
-            raise ValueError(f"time_unit must be one of {', '.join(map(repr, UNITS))}, got {time_unit!r:.80}")
-        self._time_unit = time_unit
+        self._time_unit = choice("time_unit", time_unit, tuple(UNITS))
         self._timed = needs_times(self._window, self._policy)
         self._filter = CausalFilter(self._window, self._policy, self._channels or 1, self._dtype)
 
@@ -77,13 +79,15 @@ class Smoother:
         x : array_like, shape (n,) or (n, channels)
             Any number of samples, also none.
         times : array_like, shape (n,), optional
-            Their stamps, none earlier than any fed before.
+            Their stamps, none earlier than any fed before; a pandas DatetimeIndex serves where this is None.
 
         Returns
         -------
         ndarray
             Of the shape of ``x``. Where an error is raised, the pieces fed before stay as they were.
         """
+        if times is None and self._timed and is_pandas(x) and type(x.index).__name__ == "DatetimeIndex":
+            times = x.index
         samples = real_array("x", x)
         channels = self._channels
         if samples.ndim != (1 if channels is None else 2) or (channels is not None and samples.shape[1] != channels):
@@ -165,4 +169,6 @@ class Smoother:
             smoother._filter.restore(state["filter"])
         except KeyError as error:
             raise ValueError(f"state lacks {error}") from None
+        except (TypeError, ValueError, IndexError, OverflowError) as error:
+            raise ValueError(f"state is not one that a smoother saved: {error}") from None
         return smoother

@@ -1,8 +1,11 @@
 """Stamps: whatever holds times, as int64 nanoseconds in order."""
 
+import datetime as dt
 from typing import Any
 
 import numpy as np
+
+from sigconv.checks import choice
 
 UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9}
 _NAT = np.iinfo(np.int64).min
@@ -41,9 +44,10 @@ def as_nanoseconds(times: Any, time_unit: str = "ns", check_unit: bool = True) -
     >>> as_nanoseconds([3, 4], "us")
     array([3000, 4000])
     """
-    if time_unit not in UNITS:
-        raise ValueError(f"time_unit must be one of {', '.join(map(repr, UNITS))}, got {time_unit!r:.80}")
+    choice("time_unit", time_unit, tuple(UNITS))
     stamps = np.asarray(_without_zone(times))
+    if stamps.dtype == object and stamps.ndim == 1 and stamps.size:
+        stamps = _from_objects(stamps)
     if stamps.ndim != 1:
         raise ValueError(f"times must have one dimension, got shape {stamps.shape}")
     if stamps.dtype.kind in "mM":
@@ -55,6 +59,20 @@ def as_nanoseconds(times: Any, time_unit: str = "ns", check_unit: bool = True) -
     if stamps.dtype.kind == "f":
         return _from_floats(stamps, time_unit, check_unit)
     raise TypeError(f"times must be datetime64, float seconds or integers, got dtype {stamps.dtype}")
+
+
+def _from_objects(stamps: np.ndarray) -> np.ndarray:
+    """datetime and timedelta objects, also pandas' own; those with a time zone as UTC."""
+
+    def plain(stamp: Any) -> Any:
+        if getattr(stamp, "tzinfo", None) is not None:
+            stamp = stamp.astimezone(dt.UTC).replace(tzinfo=None)
+        return stamp.to_numpy() if hasattr(stamp, "to_numpy") else stamp
+
+    if not all(isinstance(stamp, (dt.datetime, dt.timedelta)) for stamp in stamps):
+        raise TypeError("times must be datetime64, float seconds or integers, got an array of Python objects")
+    kind = "datetime64[ns]" if isinstance(stamps[0], dt.datetime) else "timedelta64[ns]"
+    return np.array([plain(stamp) for stamp in stamps], kind)
 
 
 def _without_zone(times: Any) -> Any:

@@ -26,6 +26,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sigconv as sc
+from sigconv import windows
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
@@ -267,3 +268,49 @@ def test_a_state_of_another_version_is_refused():
     for bad in ({**state, "version": 10**6}, {}, {k: v for k, v in state.items() if k != "version"}):
         with pytest.raises((ValueError, sc.SigconvError)):
             sc.Smoother.from_state(bad)
+
+
+@pytest.mark.parametrize(
+    ("window", "edit"),
+    [
+        ("exponential:span=5", lambda state: state.update(channels=10**6)),
+        ("uniform:5s", lambda state: state["filter"]["filters"]["0"].update(anchor=10**7)),
+        ("uniform:5", lambda state: state.update(window="uniform:500000")),
+        ("uniform:5", lambda state: state.update(filter=None)),
+        ("gaussian:sigma=1s", lambda state: state["filter"]["filters"]["0"].update(t=np.zeros(3, np.int64))),
+    ],
+)
+def test_an_edited_state_is_refused_in_one_line(window, edit):
+    stream = sc.Smoother(window)
+    stream.process([1.0, 2.0], [0.0, 1.0])
+    state = stream.state()
+    edit(state)
+    with pytest.raises(ValueError, match="state") as caught:
+        sc.Smoother.from_state(state)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_state_survives_lists():
+    stream = sc.Smoother("uniform:1", channels=2)
+    stream.process([[1.0, 2.0]])
+
+    def listed(value):
+        if isinstance(value, dict):
+            return {key: listed(item) for key, item in value.items()}
+        return value.tolist() if isinstance(value, np.ndarray) else value
+
+    assert_same_bits(sc.Smoother.from_state(listed(stream.state())).process([[3.0, 4.0]]), np.array([[3.0, 4.0]]))
+
+
+def test_a_failing_function_leaves_every_channel_as_it_was():
+    calls = []
+
+    def weigh(ages):
+        calls.append(1)
+        return np.full_like(ages, np.nan) if len(calls) == 4 else np.exp(-ages)
+
+    stream = sc.Smoother(windows.custom(weigh, "5s"), channels=2)
+    stream.process(np.ones((2, 2)), [0.0, 1.0])
+    with pytest.raises(ValueError, match="function"):
+        stream.process(np.full((1, 2), 9.0), [2.0])
+    assert_same_bits(stream.process(np.ones((1, 2)), [2.0]), np.ones((1, 2)))

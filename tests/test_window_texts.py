@@ -48,7 +48,7 @@ def test_any_text_is_a_window_or_one_line(text):
     assert "\n" not in message and message.startswith("window '")
 
 
-@given(st.integers(-(2**63) + 1, 2**63 - 1))
+@given(st.integers(-(2**62) + 1, 2**62 - 1))
 def test_durations_read_back(ns):
     assert parse_duration(windows.format_duration(ns)) == ns
 
@@ -96,9 +96,9 @@ def test_parse_duration(value, ns):
         ("0.1ns", "whole number of nanoseconds"),
         ("1.0000000001s", "whole number of nanoseconds"),
         ("1e-999999s", "whole number of nanoseconds"),
-        ("1e999999s", "292 years"),
-        ("300000d", "292 years"),
-        (dt.timedelta(days=200_000), "292 years"),
+        ("1e999999s", "146 years"),
+        ("300000d", "146 years"),
+        (dt.timedelta(days=200_000), "146 years"),
         (np.timedelta64("NaT"), "NaT"),
         (np.timedelta64(5), "no fixed length"),
         (np.timedelta64(5, "M"), "no fixed length"),
@@ -157,7 +157,7 @@ def test_a_number_is_no_duration(value):
         ("gaussian:2,truncate=0", "truncate must be above 0, got 0"),
         ("gaussian:2,truncate=3s", "truncate must be a number, got '3s'"),
         ("gaussian:1ns,truncate=0.3", "at least 1 ns"),
-        ("gaussian:1e18,truncate=1e18", "below 2**63"),
+        ("gaussian:1e18,truncate=1e18", "below 2**62"),
         ("exponential", "exactly one of alpha, span, com, halflife, tau, got none"),
         ("exponential:10", "which of alpha, span, com, halflife, tau is 10? Write exponential:span=10"),
         ("exponential:span=10,com=3", "got span=10 and com=3"),

@@ -70,6 +70,7 @@ def test_triangular_is_scipys(k):
 @pytest.mark.parametrize("spec", ["hann", "hamming", "blackman", ("kaiser", 8.6), ("tukey", 0.3), ("gaussian", 7)])
 def test_named_is_scipys_newest_first(spec):
     expected = signal.get_window(spec, 33, fftbins=False)[::-1]
+    expected[np.abs(expected) < 1e-15] = 0  # ends that are zero but for rounding
     assert np.array_equal(windows.named(spec, 33).raw_weights(), expected)
 
 

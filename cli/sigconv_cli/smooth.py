@@ -146,7 +146,10 @@ def _chain(specs: Sequence[str], policies: dict[str, Any], has_times: bool) -> "
 
     def build(channels: int) -> "Filter":
         # "keep": what is missing in the file is missing for every window, as if each read the other's output.
-        stages = [options.usage(Smoother, text, channels=channels, nan_policy="keep", **policies) for text in texts]
+        stages = [
+            options.usage(Smoother, text, channels=channels, nan_policy="keep", **_fitting(text, policies))
+            for text in texts
+        ]
 
         def apply(x: Any, times: Any) -> Any:
             for stage in stages:
@@ -164,6 +167,13 @@ def _chain(specs: Sequence[str], policies: dict[str, Any], has_times: bool) -> "
                 "a window or --max-gap is a duration: name the column of times with -t", click.get_current_context()
             ) from None
     return build
+
+
+def _fitting(spec: str, policies: dict[str, Any]) -> dict[str, Any]:
+    """The policies that a stage can follow: a median and a Hampel filter rank samples, whatever the others weigh."""
+    if spec.partition(":")[0].strip() not in ("median", "hampel"):
+        return policies
+    return {**policies, "measure": "sample", "period": None}
 
 
 def _read_weights(path: str) -> str:

@@ -3,13 +3,14 @@
 import numpy as np
 
 from sigconv.engines.cpu.compile import address
-from sigconv.engines.cpu.filter import Filter, State
+from sigconv.engines.cpu.filter import Filter, State, whole
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.plan import Policy
 
 # Rows of the state arrays; the kernels' own names for them stand in kernels/recursive.py and uneven.py.
 _ESTIMATE, _MASS, _COUNT = range(3)
-_CURRENT, _NEWEST = 3, 10
+_CURRENT, _FILLED, _NEWEST = 3, 6, 10
+_GROUP = 16
 _BESIDE = 32  # channels that one thread takes side by side
 
 
@@ -28,8 +29,8 @@ class _Recursive(Filter):
         return {"rows": self.rows, "memory": self.memory.copy()}
 
     def restore(self, state: State) -> None:
-        self.rows = int(state["rows"])
-        self.memory = np.array(state["memory"], np.float64)
+        self.rows = whole(state["rows"])
+        self.memory = np.array(state["memory"], np.float64).reshape(self.rows_of_state, self.channels)
 
     def _assume_past(self, x: np.ndarray, mass: float, *places: int) -> None:
         """Before the first present sample of a channel all was as that sample (or zero): give it the past's weight."""
@@ -74,7 +75,7 @@ class Exponential(_Recursive):
 class ExponentialByTime(_Recursive):
     """Uneven steps: the past decays by exp(-dt/tau) from stamp to stamp."""
 
-    rows_of_state = 12 + 2 * 16
+    rows_of_state = 12 + 2 * _GROUP
 
     def __init__(self, tau_ns: float, channels: int, dtype: np.dtype, policy: Policy) -> None:
         self.rate = 1.0 / tau_ns
@@ -94,7 +95,10 @@ class ExponentialByTime(_Recursive):
     def restore(self, state: State) -> None:
         super().restore(state)
         self.last = int(state["last"])
-        self.clock = np.array(state["clock"], np.int64)
+        self.clock = np.array(state["clock"], np.int64).reshape(self.channels)
+        filled = self.memory[_FILLED]
+        if not ((filled >= 0) & (filled <= _GROUP)).all():
+            raise ValueError("a group's rows are out of range")
 
     def process(self, x: np.ndarray, t: np.ndarray | None, out: np.ndarray) -> None:
         if not len(x):
@@ -110,7 +114,7 @@ class ExponentialByTime(_Recursive):
             decays = np.empty(64)
             for c in range(lo, hi):
                 run(
-                    address(x), address(out), address(t), before, len(x), self.rows & 15, c, self.channels,
+                    address(x), address(out), address(t), before, len(x), self.rows % _GROUP, c, self.channels,
                     address(memory[c]), address(self.clock[c:]), self.rate, self.mode, self.omit, self.needed,
                     address(decays),
                 )  # fmt: skip

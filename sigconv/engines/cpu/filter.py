@@ -11,6 +11,14 @@ from sigconv.plan import Policy
 State = dict[str, Any]
 
 
+def whole(value: Any) -> int:
+    """A count from a saved state."""
+    count = int(value)
+    if count < 0:
+        raise ValueError(f"a count cannot be {count}")
+    return count
+
+
 class Filter:
     """A filter fed piece by piece: the same bits whatever the pieces.
 
@@ -73,8 +81,8 @@ class Counted(Filter):
         return {"rows": self.rows, "seen": self.seen.copy(), "tail": self.tail.rows().copy()}
 
     def restore(self, state: State) -> None:
-        self.rows = int(state["rows"])
-        self.seen = np.array(state["seen"], np.int64)
+        self.rows = whole(state["rows"])
+        self.seen = np.array(state["seen"], np.int64).reshape(self.channels)
         self.tail.restore(state["tail"])
 
     def process(self, x: np.ndarray, t: np.ndarray | None, out: np.ndarray) -> None:
@@ -144,4 +152,4 @@ class Counted(Filter):
             out[: max(0, self.needed - 1 - before)] = np.nan
 
 
-__all__ = ["Counted", "Filter", "State"]
+__all__ = ["Counted", "Filter", "State", "whole"]

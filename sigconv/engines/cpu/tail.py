@@ -33,7 +33,7 @@ class Tail:
 
     def restore(self, rows: np.ndarray) -> None:
         """Take ``rows`` as the rows kept."""
-        self.buffer = np.ascontiguousarray(rows, self.dtype).copy()
+        self.buffer = np.array(rows, self.dtype, order="C").reshape(self.keep, self.channels)
         self.end = self.keep
 
     def _room(self, count: int) -> None:

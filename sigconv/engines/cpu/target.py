@@ -19,11 +19,6 @@ class Target:
     accumulators: int
     sharing: int
 
-    @property
-    def fused(self) -> bool:
-        """Whether multiply-add is one instruction here (elsewhere it is emulated, slowly but with the same bits)."""
-        return "fma" in self.features or "neon" in self.features
-
 
 @cache
 def host() -> Target:

@@ -51,19 +51,22 @@ class _Job:
 
     def work(self) -> None:
         """Take ranges until none is left."""
-        with self.change:
-            if self.closed:
-                return
-            self.workers += 1
         try:
             while self.error is None and (k := next(self.next)) < len(self.ranges):
                 self.task(*self.ranges[k])
         except BaseException as error:
             self.error = error
-        finally:
-            with self.change:
-                self.workers -= 1
-                self.change.notify_all()
+
+    def help(self) -> None:
+        """The same in a helper, which the caller waits for; interrupts reach the main thread alone."""
+        with self.change:
+            if self.closed:
+                return
+            self.workers += 1
+        self.work()
+        with self.change:
+            self.workers -= 1
+            self.change.notify_all()
 
     def finish(self) -> None:
         """Let nobody else begin and wait for those at work: they write into memory that the call's end may free.
@@ -134,7 +137,7 @@ class _Pool:
 def _help(inbox: "SimpleQueue[_Job]", idle: "SimpleQueue[SimpleQueue[_Job]]") -> None:
     while True:
         job = inbox.get()
-        job.work()
+        job.help()
         idle.put(inbox)
         del job  # its arrays must not outlive the call while this thread sleeps
 

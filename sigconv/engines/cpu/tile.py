@@ -258,7 +258,6 @@ def _question(name: str, emit: Callable[..., Any], inputs: int) -> Callable[...,
 
 
 all_finite = _question("all_finite", _finite, 1)
-none_negative = _question("none_negative", lambda b, t, x: b.fcmp_ordered("oge", x, t.constant(0.0)), 1)
 none_less = _question("none_less", lambda b, t, x, y: b.not_(_less(b, t, x, y)), 2)
 all_equal = _question("all_equal", lambda b, t, x, y: b.fcmp_ordered("oeq", x, y), 2)
 

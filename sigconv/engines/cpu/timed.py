@@ -7,7 +7,7 @@ import numpy as np
 
 from sigconv.engines.cpu.compile import address, kernel
 from sigconv.engines.cpu.counted import SCRATCH_ROWS, power_of_two_below
-from sigconv.engines.cpu.filter import Filter, State
+from sigconv.engines.cpu.filter import Filter, State, whole
 from sigconv.engines.cpu.scratch import scratch
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.plan import Policy
@@ -42,9 +42,11 @@ class Timed(Filter):
         return {"rows": self.rows, "began": self.began, "x": self.x.copy(), "t": self.t.copy()}
 
     def restore(self, state: State) -> None:
-        self.rows, self.began = int(state["rows"]), int(state["began"])
-        self.x = np.array(state["x"], self.real)
-        self.t = np.array(state["t"], np.int64)
+        self.rows, self.began = whole(state["rows"]), int(state["began"])
+        self.x = np.array(state["x"], self.real).reshape(-1)
+        self.t = np.array(state["t"], np.int64).reshape(-1)
+        if len(self.x) != len(self.t) or len(self.x) > self.rows or (self.t[1:] < self.t[:-1]).any():
+            raise ValueError("samples and stamps do not belong together")
 
     def process(self, x: np.ndarray, t: np.ndarray | None, out: np.ndarray) -> None:
         if not len(x):
@@ -67,7 +69,10 @@ class Timed(Filter):
         if self.reads_beyond:
             before = np.flatnonzero(self.present(xs[:keep]))
             keep = int(before[-1]) if len(before) else keep
-        self.x, self.t = xs[keep:].copy(), ts[keep:].copy()
+        kept: slice | np.ndarray = slice(keep, None)
+        if self.reads_beyond and self.omit:  # a long silence must not fill the memory with what is missing
+            kept = keep + np.flatnonzero(self.present(xs[keep:]))
+        self.x, self.t = xs[kept].copy(), ts[kept].copy()
 
     def oldest(self, t: np.ndarray, now: int) -> int:
         """The first sample inside the window that ends at ``now``."""
@@ -99,6 +104,8 @@ class BoxcarByTime(Timed):
     def restore(self, state: State) -> None:
         super().restore(state)
         self.anchor = int(state["anchor"])
+        if not -1 <= self.anchor < max(self.rows, 1):
+            raise ValueError(f"a place in the series cannot be {self.anchor}")
 
     def run(self, x: np.ndarray, t: np.ndarray, y: np.ndarray, lo: int) -> None:
         boxcar = kernel("running.boxcar")

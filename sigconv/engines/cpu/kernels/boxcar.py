@@ -298,7 +298,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         while i < n:
             m = min(block, n - i)
             if i == 0 and past > 0:  # up to where whole vectors divide the address
-                m = past
+                m = min(past, n)
             if whole:
                 aligned = past if i > 0 or past == 0 else -1
                 whole = windows(x, at + i, width, many, step, sums, wider, widest, y, to + i, m, True, aligned)
