@@ -105,7 +105,7 @@ class Boxcar(Counted):
         smooth, width = self.kernel("boxcar.smooth"), self.width
         x, y = address(source), address(out)
         many = self._many()
-        block = (max(2**12, min(16 * width * step, 2**16), 4 * width * step) + 63) // 64 * 64
+        block = (max(2**12, min(8 * width * step, 2**16), 4 * width * step) + 63) // 64 * 64
 
         def past(lo: int) -> int:
             past_cache = out.nbytes > _CACHED and y % self.dtype.itemsize == 0
@@ -118,7 +118,7 @@ class Boxcar(Counted):
                 *(address(row) for row in rows),
             )  # fmt: skip
 
-        parallel(task, split(out.size, max(2**17, block)))
+        parallel(task, split(out.size, max(2**18, block)))
 
     def _many(self) -> int:
         """How many sums share one more: about the cube root of the number of groups."""

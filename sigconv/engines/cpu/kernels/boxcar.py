@@ -20,7 +20,7 @@ from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.taps import SHARE_BYTES
 from sigconv.engines.cpu.target import host
 
-STRETCH = 2048  # outputs taken through all their sums at a time
+STRETCH = 1024  # outputs taken through all their sums at a time
 
 
 def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
@@ -124,7 +124,13 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         return scalar_fma(scalar_fma(-mean, count, total), inverse, mean)
 
     @inlined
-    def windows(x, at, width, many, step, sums, wider, widest, out, to, n, divide, past):
+    def bring(sums, to, n, distance):
+        """The last sums of one block to where the next one looks back on them."""
+        for k in range(to, to + n):
+            sums[k] = sums[k + distance]
+
+    @inlined
+    def windows(x, at, width, many, step, sums, wider, widest, out, to, n, divide, past, carried):
         """out[to + i] = sum, or mean, of the window that ends at x[at + i]; whether all are finite."""
         stride = group * step
         narrow = width // group
@@ -143,9 +149,14 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         reach = max(width // group - 1, 0) * stride
         back = max(reach - (many - 1) * stride, 0) if most + wides > 0 else 0
         far = max(back - (many - 1) * large, 0) if most > 0 else 0
-        groups(x, at - reach, step, sums, here - reach, reach)
-        wider_groups(sums, here - back, stride, many, wider, back)
-        wider_groups(wider, here - far, large, many, widest, far)
+        if carried > 0:
+            bring(sums, here - reach, reach, carried)
+            bring(wider, here - back, back, carried)
+            bring(widest, here - far, far, carried)
+        else:
+            groups(x, at - reach, step, sums, here - reach, reach)
+            wider_groups(sums, here - back, stride, many, wider, back)
+            wider_groups(wider, here - far, large, many, widest, far)
         count = real(width)
         inverse = real(1) / count
         finite = True
@@ -260,8 +271,8 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
             clean[i] = x[far + i] if there else real(0)
             present[i] = real(1) if there else real(0)
             i += 1
-        windows(clean, at - far, width, many, step, sums, wider, widest, y, to, n, False, -1)
-        windows(present, at - far, width, many, step, sums, wider, widest, clean, 0, n, False, -1)
+        windows(clean, at - far, width, many, step, sums, wider, widest, y, to, n, False, -1, 0)
+        windows(present, at - far, width, many, step, sums, wider, widest, clean, 0, n, False, -1, 0)
         inverse = real(1) / real(width)
         whole = True
         full = spread(real(width))
@@ -294,6 +305,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
                 y[to + i] = one(x, at + i, width, many, step, omit, needed, clean)
             return
         whole = True  # until something missing is met; the block after it then counts at once
+        carried = 0  # outputs of the block before, whose sums are still there
         i = 0
         while i < n:
             m = min(block, n - i)
@@ -301,11 +313,13 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
                 m = min(past, n)
             if whole:
                 aligned = past if i > 0 or past == 0 else -1
-                whole = windows(x, at + i, width, many, step, sums, wider, widest, y, to + i, m, True, aligned)
+                whole = windows(x, at + i, width, many, step, sums, wider, widest, y, to + i, m, True, aligned, carried)
                 whole = whole or not omit
+                carried = m
                 if whole:
                     i += m
                     continue
+            carried = 0
             whole = with_missing(
                 x, at + i, width, many, step, y, to + i, m, needed, sums, wider, widest, clean, present
             )
