@@ -33,7 +33,7 @@ class Taps(Counted):
         def task(lo: int, hi: int) -> None:
             smooth(source, begin + lo, w, order, k, step, y, lo, hi - lo, self.full, self.least, omit, self.needed)
 
-        parallel(task, split(out.size, min(max(2**24 // k, 2**13), 2**17)))
+        parallel(task, split(out.size, min(max(2**25 // k, 2**13), 2**18)))
 
     def run_start(self, source: np.ndarray, y: np.ndarray, rows: int) -> None:
         start = self.kernel("fir.start")

@@ -5,7 +5,7 @@ import numpy as np
 from sigconv.engines.cpu.compile import address, kernel
 from sigconv.engines.cpu.threads import parallel, split
 
-_GRAIN = 2**17
+_GRAIN = 2**19
 
 
 def in_order(t: np.ndarray) -> bool:

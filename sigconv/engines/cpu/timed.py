@@ -14,7 +14,7 @@ from sigconv.plan import Policy
 
 _GRAIN = 2**14  # outputs a thread takes at a time
 _BLOCK = 2048  # scratch of the boxcar's kernel, in outputs
-_SPAN = 2**16  # the running sums of a boxcar may start afresh at multiples of this
+_SPAN = 2**17  # the running sums of a boxcar may start afresh at multiples of this
 _PAIRS = 2**20  # pairs of an output and a sample that are asked of a Python function at once
 
 
