@@ -29,9 +29,8 @@ class CausalFilter:
     """Filters (rows, channels) in pieces; the same bits whatever the pieces."""
 
     def __init__(self, window: Window | Ranks, policy: Policy, channels: int, dtype: np.dtype) -> None:
-        self.plan = plan_smoothing(window, policy)
+        plan_smoothing(window, policy)  # refuses what makes no sense together
         self.window, self.policy, self.channels, self.dtype = window, policy, channels, dtype
-        self.hampel = isinstance(window, Ranks) and window.hampel
         self.parts = 1 if policy.period is None else 2  # an angle is filtered as a vector
         width = channels * self.parts
         first = build_filter(window, policy, self.parts if policy.max_gap is not None else width, dtype)

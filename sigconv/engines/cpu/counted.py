@@ -5,6 +5,7 @@ import numpy as np
 from sigconv.engines.cpu.compile import address
 from sigconv.engines.cpu.filter import Counted
 from sigconv.engines.cpu.scratch import scratch
+from sigconv.engines.cpu.sizes import FIT_ROWS
 from sigconv.engines.cpu.tail import Piece
 from sigconv.engines.cpu.taps import SHARE_BYTES, order_of_taps, ordered_sum, unit_weights
 from sigconv.engines.cpu.threads import parallel, split
@@ -41,9 +42,6 @@ class Taps(Counted):
         start(address(source), w, order, self.width, self.channels, address(y), rows, self.least)
 
 
-SCRATCH_ROWS = 6  # what a local fit needs beside the window: see kernels/polynomial.py
-
-
 def power_of_two_below(value: float) -> float:
     """The largest power of two that is no larger: a factor that rounds nothing."""
     return float(2.0 ** np.floor(np.log2(value)))
@@ -72,7 +70,7 @@ class Polynomial(Taps):
         unit = (-scale) ** self.deriv  # ages run against time
 
         def task(lo: int, hi: int) -> None:
-            space, at = np.empty((SCRATCH_ROWS, k)), np.empty(4 * (self.deriv + 1))
+            space, at = np.empty((FIT_ROWS, k)), np.empty(4 * (self.deriv + 1))
             for c in range(step):
                 fit(
                     source, 0, y, known, first + lo, first + hi, c, step, 0, k, self.degree, self.deriv, scale, unit,

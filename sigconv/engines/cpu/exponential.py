@@ -4,13 +4,13 @@ import numpy as np
 
 from sigconv.engines.cpu.compile import address
 from sigconv.engines.cpu.filter import Filter, State, whole
+from sigconv.engines.cpu.sizes import GROUP
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.plan import Policy
 
 # Rows of the state arrays; the kernels' own names for them stand in kernels/recursive.py and uneven.py.
 _ESTIMATE, _MASS, _COUNT = range(3)
 _CURRENT, _FILLED, _NEWEST = 3, 6, 10
-_GROUP = 16
 _BESIDE = 32  # channels that one thread takes side by side
 
 
@@ -75,7 +75,7 @@ class Exponential(_Recursive):
 class ExponentialByTime(_Recursive):
     """Uneven steps: the past decays by exp(-dt/tau) from stamp to stamp."""
 
-    rows_of_state = 12 + 2 * _GROUP
+    rows_of_state = 12 + 2 * GROUP
 
     def __init__(self, tau_ns: float, channels: int, dtype: np.dtype, policy: Policy) -> None:
         self.rate = 1.0 / tau_ns
@@ -97,7 +97,7 @@ class ExponentialByTime(_Recursive):
         self.last = int(state["last"])
         self.clock = np.array(state["clock"], np.int64).reshape(self.channels)
         filled = self.memory[_FILLED]
-        if not ((filled >= 0) & (filled <= _GROUP)).all():
+        if not ((filled >= 0) & (filled <= GROUP)).all():
             raise ValueError("a group's rows are out of range")
 
     def process(self, x: np.ndarray, t: np.ndarray | None, out: np.ndarray) -> None:
@@ -114,7 +114,7 @@ class ExponentialByTime(_Recursive):
             decays = np.empty(64)
             for c in range(lo, hi):
                 run(
-                    address(x), address(out), address(t), before, len(x), self.rows % _GROUP, c, self.channels,
+                    address(x), address(out), address(t), before, len(x), self.rows % GROUP, c, self.channels,
                     address(memory[c]), address(self.clock[c:]), self.rate, self.mode, self.omit, self.needed,
                     address(decays),
                 )  # fmt: skip

@@ -6,14 +6,14 @@ from itertools import pairwise
 import numpy as np
 
 from sigconv.engines.cpu.compile import address, kernel
-from sigconv.engines.cpu.counted import SCRATCH_ROWS, power_of_two_below
+from sigconv.engines.cpu.counted import power_of_two_below
 from sigconv.engines.cpu.filter import Filter, State, whole
 from sigconv.engines.cpu.scratch import scratch
+from sigconv.engines.cpu.sizes import BLOCK, FIT_ROWS
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.plan import Policy
 
 _GRAIN = 2**14  # outputs a thread takes at a time
-_BLOCK = 2048  # scratch of the boxcar's kernel, in outputs
 _SPAN = 2**17  # the running sums of a boxcar may start afresh at multiples of this
 _PAIRS = 2**20  # pairs of an output and a sample that are asked of a Python function at once
 
@@ -117,7 +117,7 @@ class BoxcarByTime(Timed):
 
         def task(a: int, b: int) -> None:
             first = self.oldest(t, int(t[a]))
-            sums, counts, lefts, dens = scratch(4, max(b - first, _BLOCK), x.dtype)
+            sums, counts, lefts, dens = scratch(4, max(b - first, BLOCK), x.dtype)
             k = places[a]
             boxcar(
                 address(x), address(t), address(y), first, a, b, offset, self.support, self.omit, self.needed,
@@ -221,7 +221,7 @@ class PolynomialByTime(Timed):
 
         def task(a: int, b: int) -> None:
             size = self.largest_window(t, a, b)
-            space, at = np.empty((SCRATCH_ROWS, size)), np.empty(4 * (self.deriv + 1))
+            space, at = np.empty((FIT_ROWS, size)), np.empty(4 * (self.deriv + 1))
             fit(
                 address(x), address(t), address(y), self.oldest(t, int(t[a])), a, b, 0, 1, 1, self.support,
                 self.degree, self.deriv, scale, unit, 0, self.omit, self.needed,

@@ -16,10 +16,10 @@ from numba import types
 
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
+from sigconv.engines.cpu.sizes import FIT_ROWS
 
 # Rows of the scratch space: ages, values, and two consecutive polynomials' values as high and low parts.
-U, V, P, P_LOW, BEFORE, BEFORE_LOW = range(6)
-ROWS = 6
+U, V, P, P_LOW, BEFORE, BEFORE_LOW = range(FIT_ROWS)
 fma = t.scalar_fma
 
 
@@ -104,7 +104,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     """Outputs [lo, hi) of channel c of x (rows, step); ages count rows, or time where ``timed``.
 
     Ages are scaled by ``scale``, a power of two, before the fit and the result by ``unit``. With ``mend`` only outputs
-    that are not finite are fitted. ``s`` is scratch of ROWS rows of ``size``, the largest window's.
+    that are not finite are fitted. ``s`` is scratch of FIT_ROWS rows of ``size``, the largest window's.
     """
 
     def run(

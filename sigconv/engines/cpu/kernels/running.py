@@ -8,11 +8,11 @@ from numba import types
 from sigconv.engines.cpu import shuffles
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
+from sigconv.engines.cpu.sizes import BLOCK
 from sigconv.engines.cpu.target import host
 
 GRID = 4096  # the running sums start afresh at least at multiples of this many samples
 AHEAD = 8  # stamps looked at together
-BLOCK = 2048  # outputs whose windows are found, then summed, then divided
 
 
 def boxcar(real: types.Float) -> tuple[str, Callable[..., None]]:

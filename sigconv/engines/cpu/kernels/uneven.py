@@ -20,6 +20,7 @@ from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.decay import decay_functions, shrink, taken, tile_functions
 from sigconv.engines.cpu.kernels.recursive import COUNT, ESTIMATE, MASS, towards
+from sigconv.engines.cpu.sizes import GROUP
 from sigconv.engines.cpu.target import host
 
 # ESTIMATE and MASS are the base's. CURRENT is the last estimate; GROWN the base's mass and the sum of u; REACH is u at
@@ -28,7 +29,6 @@ from sigconv.engines.cpu.target import host
 # Then stand the group's u, and its u (x - base).
 CURRENT, GROWN, REACH, FILLED, PENDING, KEPT, AGE, NEWEST, WEIGHTS = range(3, 12)
 SAMPLE, FIRST, HOLD, LINEAR = range(4)
-GROUP = 16  # rows that share a base
 VALUES = WEIGHTS + GROUP
 HEAVY = 32.0  # a mass that outweighs a group: the estimate then moves little within it
 BRIEF = 0.69  # a base serves for so many tau: the past then keeps half its weight
