@@ -103,7 +103,7 @@ class Boxcar(Counted):
         smooth, width = self.kernel("boxcar.smooth"), self.width
         x, y = address(source), address(out)
         many = self._many()
-        block = (max(2**12, min(8 * width * step, 2**16), 4 * width * step) + 63) // 64 * 64
+        block = (max(2**13, min(8 * width * step, 2**16), 4 * width * step) + 63) // 64 * 64
 
         def past(lo: int) -> int:
             past_cache = out.nbytes > _CACHED and y % self.dtype.itemsize == 0
@@ -119,9 +119,9 @@ class Boxcar(Counted):
         parallel(task, split(out.size, max(2**18, block)))
 
     def _many(self) -> int:
-        """How many sums share one more: about the cube root of the number of groups."""
+        """How many sums of four groups share one more: about the square root of their number."""
         groups = self.width * self.dtype.itemsize // SHARE_BYTES
-        return max(round(groups ** (1 / 3)), 2) if groups >= 8 else 1
+        return max(round((groups / 4) ** 0.5), 2) if groups >= 8 else 1
 
     def run_start(self, source: np.ndarray, y: np.ndarray, rows: int) -> None:
         self.kernel("boxcar.start")(address(source), self.channels, address(y), rows)

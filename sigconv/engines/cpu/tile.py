@@ -193,6 +193,21 @@ def store_past_cache(_: Any, tile: Any, pointer: Any, at: Any) -> Any:
     return types.none(tile, types.CPointer(tile.dtype), types.int64), codegen
 
 
+@intrinsic
+def ask_for(_: Any, pointer: Any, at: Any) -> Any:
+    """Ask for the cache line of pointer[at] ahead of its use; any address will do, as nothing is read."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        address = builder.bitcast(builder.gep(args[0], [args[1]]), byte)
+        builder.call(function, [address, *(ir.Constant(number, v) for v in (0, 3, 1))])  # a read, kept, of data
+        return context.get_dummy_value()
+
+    return types.none(pointer, types.int64), codegen
+
+
 def _elementwise(name: str, emit: Callable[..., Any], inputs: int) -> Callable[..., Any]:
     """An intrinsic that maps tiles of one shape to a tile of that shape, vector by vector."""
 

@@ -1,12 +1,13 @@
 """Equal weights by sample count: sums of sums, so that a wide window costs few additions and nothing is subtracted.
 
-From its newest sample on, a window is cut into groups of many**2 G samples, of many G, of G, and single samples, where
-G samples fill 64 bytes. Sums over G neighbours are made by doubling,
+From its newest sample on, a window is cut into groups of 4 many G samples, of 4 G, of G, and single samples, where G
+samples fill 64 bytes. Sums over G neighbours, and over four such groups, are made by doubling,
 
     s2[i] = s[i] + s[i-1],   s4[i] = s2[i] + s2[i-2],   s8[i] = s4[i] + s4[i-4],  ..
 
-and shared by the windows around them, sums over ``many`` groups likewise, twice: about 3 cbrt(W/G) further additions
-an output, each output a fixed tree over its own window. The vectors of groups G apart are all equally aligned.
+in registers, and shared by the windows around them, sums over ``many`` of the latter likewise: about 2 sqrt(W/4G)
+further additions an output, each output a fixed tree over its own window. The vectors of groups G apart are all
+equally aligned.
 """
 
 from collections.abc import Callable
@@ -20,13 +21,13 @@ from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.taps import SHARE_BYTES
 from sigconv.engines.cpu.target import host
 
-STRETCH = 1024  # outputs taken through all their sums at a time
+STRETCH = 1024
 
 
 def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     """y[to + i] = mean of the present among x[at + i - j step], 0 <= j < width; 0 <= i < n.
 
-    Outputs are computed ``block`` at a time; ``sums``, ``wider``, ``widest``, ``clean`` and ``present`` are scratch of
+    Outputs are computed ``block`` at a time; ``sums``, ``fours``, ``wider``, ``clean`` and ``present`` are scratch of
     block + width * step + 128 numbers each, aligned to 64 bytes. ``past`` is how many outputs come before the first
     whose address 64 bytes divide, where results are to go past the cache, else -1.
     """
@@ -40,7 +41,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     store, store_past_cache = t.store, t.store_past_cache
     where_finite, where_equal, where_less, div = t.where_finite, t.where_equal, t.where_less, t.div
     all_finite, all_equal, scalar_fma = t.all_finite, t.all_equal, t.scalar_fma_of(real)
-    by_two, by_four, by_eight = (shuffles.shifted_by(k) for k in (2, 4, 8))
+    by_one, by_two, by_four, by_eight = (shuffles.shifted_by(k) for k in (1, 2, 4, 8))
 
     @inlined
     def eight(x, i, step):
@@ -67,30 +68,48 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         return add(a, b)
 
     @inlined
-    def groups(x, at, step, sums, to, n):
-        """sums[to + i] = sum of the group that ends at x[at + i]."""
+    def groups(x, at, step, sums, to, n, by_fours, fours):
+        """sums[to + i] = sum of the group that ends at x[at + i], and ``fours`` of them where wanted."""
         i = 0
         if doubling and step == 1 and n >= 2 * lanes:
             pairs = add(load_one(x, at), load_one(x, at - 1))
-            fours = add(pairs, add(load_one(x, at - 2), load_one(x, at - 3)))
+            twos = add(pairs, add(load_one(x, at - 2), load_one(x, at - 3)))
             eights = eight_lanes(x, at, 1)
             whole = eights
             if wide:
                 whole = add(eights, eight_lanes(x, at - 8, 1))
             store(whole, sums, to)
+            newest = whole
+            old_x = load_one(x, at)
+            two = whole
+            two_before = whole
             i = lanes
+            if by_fours:  # the groups before are there already
+                one = load_one(sums, to - lanes)
+                two = add(whole, one)
+                two_before = add(one, load_one(sums, to - 2 * lanes))
+                store(add(two, add(load_one(sums, to - 2 * lanes), load_one(sums, to - 3 * lanes))), fours, to)
             while i + lanes <= n:
-                new_pairs = add(load_one(x, at + i), load_one(x, at + i - 1))
-                new_fours = add(new_pairs, by_two(pairs, new_pairs))
-                new_eights = add(new_fours, by_four(fours, new_fours))
+                new_x = load_one(x, at + i)
+                new_pairs = add(new_x, by_one(old_x, new_x))
+                new_twos = add(new_pairs, by_two(pairs, new_pairs))
+                new_eights = add(new_twos, by_four(twos, new_twos))
                 whole = new_eights
                 if wide:
                     whole = add(new_eights, by_eight(eights, new_eights))
                 store(whole, sums, to + i)
+                if by_fours:
+                    new_two = add(whole, newest)
+                    store(add(new_two, two_before), fours, to + i)
+                    two_before = two
+                    two = new_two
+                    newest = whole
                 pairs = new_pairs
-                fours = new_fours
+                old_x = new_x
+                twos = new_twos
                 eights = new_eights
                 i += lanes
+        made = i
         while i + lanes <= n:
             whole = eight_lanes(x, at + i, step)
             if wide:
@@ -100,21 +119,37 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         while i < n:
             sums[to + i] = sum_group(x, at + i, step)
             i += 1
+        if by_fours:
+            sum_fours(sums, to + made, group * step, fours, n - made)
 
     @inlined
-    def wider_groups(sums, at, stride, many, wider, n):
-        """wider[at + i] = sum of sums[at + i - j stride], 0 <= j < many."""
+    def sum_fours(sums, at, stride, fours, n):
+        """fours[at + i] = sum of sums[at + i - j stride], 0 <= j < 4."""
         i = 0
         while i + size <= n:
-            acc = load(sums, at + i)
+            new = add(load(sums, at + i), load(sums, at + i - stride))
+            old = add(load(sums, at + i - 2 * stride), load(sums, at + i - 3 * stride))
+            store(add(new, old), fours, at + i)
+            i += size
+        while i < n:
+            new = sums[at + i] + sums[at + i - stride]
+            fours[at + i] = new + (sums[at + i - 2 * stride] + sums[at + i - 3 * stride])
+            i += 1
+
+    @inlined
+    def sum_many(fours, at, stride, many, wider, n):
+        """wider[at + i] = sum of fours[at + i - j stride], 0 <= j < many."""
+        i = 0
+        while i + size <= n:
+            acc = load(fours, at + i)
             for j in range(1, many):
-                acc = add(acc, load(sums, at + i - j * stride))
+                acc = add(acc, load(fours, at + i - j * stride))
             store(acc, wider, at + i)
             i += size
         while i < n:
-            total = sums[at + i]
+            total = fours[at + i]
             for j in range(1, many):
-                total += sums[at + i - j * stride]
+                total += fours[at + i - j * stride]
             wider[at + i] = total
             i += 1
 
@@ -130,55 +165,55 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
             sums[k] = sums[k + distance]
 
     @inlined
-    def windows(x, at, width, many, step, sums, wider, widest, out, to, n, divide, past, carried):
+    def windows(x, at, width, many, step, sums, fours, wider, out, to, n, divide, past, carried):
         """out[to + i] = sum, or mean, of the window that ends at x[at + i]; whether all are finite."""
         stride = group * step
         narrow = width // group
         single = width - narrow * group
         most = 0
-        wides = 0
+        quads = 0
         if many > 1:
-            most = narrow // (many * many)
-            narrow -= most * many * many
-            wides = narrow // many
-            narrow -= wides * many
-        large = stride * many
-        huge = large * many
+            most = narrow // (4 * many)
+            narrow -= most * 4 * many
+            quads = narrow // 4
+            narrow -= quads * 4
+        large = 4 * stride
+        huge = many * large
         here = (width // group) * stride + 64  # where output 0 stands in the scratch
         here -= here % 64
         reach = max(width // group - 1, 0) * stride
-        back = max(reach - (many - 1) * stride, 0) if most + wides > 0 else 0
+        back = max(reach - 3 * stride, 0) if many > 1 else 0
         far = max(back - (many - 1) * large, 0) if most > 0 else 0
         if carried > 0:
             bring(sums, here - reach, reach, carried)
-            bring(wider, here - back, back, carried)
-            bring(widest, here - far, far, carried)
+            bring(fours, here - back, back, carried)
+            bring(wider, here - far, far, carried)
         else:
-            groups(x, at - reach, step, sums, here - reach, reach)
-            wider_groups(sums, here - back, stride, many, wider, back)
-            wider_groups(wider, here - far, large, many, widest, far)
+            groups(x, at - reach, step, sums, here - reach, reach, False, fours)
+            sum_fours(sums, here - back, stride, fours, back)
+            sum_many(fours, here - far, large, many, wider, far)
         count = real(width)
         inverse = real(1) / count
         finite = True
         for lo in range(0, n, STRETCH):  # so that sums are used while they are in the nearest cache
             hi = min(lo + STRETCH, n)
             if width >= group:
-                groups(x, at + lo, step, sums, here + lo, hi - lo)
-            if most + wides > 0:
-                wider_groups(sums, here + lo, stride, many, wider, hi - lo)
+                groups(x, at + lo, step, sums, here + lo, hi - lo, many > 1, fours)
             if most > 0:
-                wider_groups(wider, here + lo, large, many, widest, hi - lo)
+                sum_many(fours, here + lo, large, many, wider, hi - lo)
             i = lo
             while i + size <= hi:
                 acc = zeros()
                 for j in range(most):
-                    acc = add(acc, load(widest, here + i - j * huge))
-                for j in range(wides):
-                    acc = add(acc, load(wider, here + i - most * huge - j * large))
+                    acc = add(acc, load(wider, here + i - j * huge))
+                for j in range(quads):
+                    acc = add(acc, load(fours, here + i - most * huge - j * large))
                 for j in range(narrow):
-                    acc = add(acc, load(sums, here + i - most * huge - wides * large - j * stride))
+                    acc = add(acc, load(sums, here + i - most * huge - quads * large - j * stride))
                 for j in range(single):
                     acc = add(acc, load(x, at + i - (width - single + j) * step))
+                for line in range(size // group):  # while sums are made, the next stretch is on its way
+                    t.ask_for(x, at + i + STRETCH + line * group)
                 finite = finite and all_finite(acc)
                 if divide:  # the quotient, then what it leaves: together as exact as a division
                     mean = mul(acc, spread(inverse))
@@ -191,11 +226,11 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
             while i < hi:
                 total = real(0)
                 for j in range(most):
-                    total += widest[here + i - j * huge]
-                for j in range(wides):
-                    total += wider[here + i - most * huge - j * large]
+                    total += wider[here + i - j * huge]
+                for j in range(quads):
+                    total += fours[here + i - most * huge - j * large]
                 for j in range(narrow):
-                    total += sums[here + i - most * huge - wides * large - j * stride]
+                    total += sums[here + i - most * huge - quads * large - j * stride]
                 for j in range(single):
                     total += x[at + i - (width - single + j) * step]
                 finite = finite and abs(total) < inf
@@ -204,11 +239,11 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         return finite
 
     @inlined
-    def several(x, at, many, step):
-        total = sum_group(x, at, step)
-        for k in range(1, many):
-            total += sum_group(x, at - k * group * step, step)
-        return total
+    def four(x, at, step):
+        """The sum of four groups."""
+        apart = group * step
+        new = sum_group(x, at, step) + sum_group(x, at - apart, step)
+        return new + (sum_group(x, at - 2 * apart, step) + sum_group(x, at - 3 * apart, step))
 
     @inlined
     def tree(x, at, width, many, step):
@@ -216,16 +251,16 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         narrow = width // group
         age = 0
         if many > 1:
-            for _ in range(narrow // (many * many)):
-                outer = real(0)
-                for k in range(many):
-                    inner = several(x, at - age * step, many, step)
-                    age += many * group
-                    outer = inner if k == 0 else outer + inner
-                total += outer
-            for _ in range(narrow % (many * many) // many):
-                total += several(x, at - age * step, many, step)
-                age += many * group
+            for _ in range(narrow // (4 * many)):
+                wider = four(x, at - age * step, step)
+                age += 4 * group
+                for _ in range(1, many):
+                    wider += four(x, at - age * step, step)
+                    age += 4 * group
+                total += wider
+            for _ in range(narrow % (4 * many) // 4):
+                total += four(x, at - age * step, step)
+                age += 4 * group
         while width - age >= group:
             total += sum_group(x, at - age * step, step)
             age += group
@@ -256,7 +291,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         return quotient(total, real(width), real(1) / real(width))
 
     @inlined
-    def with_missing(x, at, width, many, step, y, to, n, needed, sums, wider, widest, clean, present):
+    def with_missing(x, at, width, many, step, y, to, n, needed, sums, fours, wider, clean, present):
         """Sums over the present samples, then over ones in their place."""
         far = at - (width - 1) * step
         reach = (width - 1) * step + n
@@ -271,8 +306,8 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
             clean[i] = x[far + i] if there else real(0)
             present[i] = real(1) if there else real(0)
             i += 1
-        windows(clean, at - far, width, many, step, sums, wider, widest, y, to, n, False, -1, 0)
-        windows(present, at - far, width, many, step, sums, wider, widest, clean, 0, n, False, -1, 0)
+        windows(clean, at - far, width, many, step, sums, fours, wider, y, to, n, False, -1, 0)
+        windows(present, at - far, width, many, step, sums, fours, wider, clean, 0, n, False, -1, 0)
         inverse = real(1) / real(width)
         whole = True
         full = spread(real(width))
@@ -299,7 +334,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
             i += 1
         return whole
 
-    def run(x, at, width, many, step, y, to, n, block, past, omit, needed, sums, wider, widest, clean, present):
+    def run(x, at, width, many, step, y, to, n, block, past, omit, needed, sums, fours, wider, clean, present):
         if n <= 8:
             for i in range(n):
                 y[to + i] = one(x, at + i, width, many, step, omit, needed, clean)
@@ -313,7 +348,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
                 m = min(past, n)
             if whole:
                 aligned = past if i > 0 or past == 0 else -1
-                whole = windows(x, at + i, width, many, step, sums, wider, widest, y, to + i, m, True, aligned, carried)
+                whole = windows(x, at + i, width, many, step, sums, fours, wider, y, to + i, m, True, aligned, carried)
                 whole = whole or not omit
                 carried = m
                 if whole:
@@ -321,7 +356,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
                     continue
             carried = 0
             whole = with_missing(
-                x, at + i, width, many, step, y, to + i, m, needed, sums, wider, widest, clean, present
+                x, at + i, width, many, step, y, to + i, m, needed, sums, fours, wider, clean, present
             )
             i += m
 
