@@ -355,9 +355,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
                     i += m
                     continue
             carried = 0
-            whole = with_missing(
-                x, at + i, width, many, step, y, to + i, m, needed, sums, fours, wider, clean, present
-            )
+            whole = with_missing(x, at + i, width, many, step, y, to + i, m, needed, sums, fours, wider, clean, present)
             i += m
 
     return "xiiiixiiiiiixxxxx", run

@@ -18,7 +18,7 @@ from numba import types
 from sigconv.engines.cpu import shuffles
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
-from sigconv.engines.cpu.kernels.decay import decay_functions, shrink, taken, tile_functions
+from sigconv.engines.cpu.kernels.decay import BRIEF, brief_functions, decay_functions, shrink, taken
 from sigconv.engines.cpu.kernels.recursive import COUNT, ESTIMATE, MASS, towards
 from sigconv.engines.cpu.sizes import GROUP
 from sigconv.engines.cpu.target import host
@@ -31,7 +31,6 @@ CURRENT, GROWN, REACH, FILLED, PENDING, KEPT, AGE, NEWEST, WEIGHTS = range(3, 12
 SAMPLE, FIRST, HOLD, LINEAR = range(4)
 VALUES = WEIGHTS + GROUP
 HEAVY = 32.0  # a mass that outweighs a group: the estimate then moves little within it
-BRIEF = 0.69  # a base serves for so many tau: the past then keeps half its weight
 
 
 @inlined
@@ -68,10 +67,10 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     lanes = host().vector_bytes // 8
     vectors = GROUP // lanes
     decays = decay_functions(vectors)
-    exp, _ = tile_functions(vectors, lanes)
-    exp_one, _ = tile_functions(1, 1)
+    growth, loss = brief_functions(vectors, lanes)  # a base serves for BRIEF tau
+    growth_one, loss_one = brief_functions(1, 1)
     load = t.shape(real, vectors, lanes).load
-    _, zeros, load_numbers, spread, _ = t.shape(types.float64, vectors, lanes)
+    _, zeros, _, spread, _ = t.shape(types.float64, vectors, lanes)
     _, _, load_stamps, spread_stamp, _ = t.shape(types.int64, vectors, lanes)
     single = t.shape(types.float64, 1, 1).spread
     add, sub, mul, div, store = t.add, t.sub, t.mul, t.div, t.store
@@ -90,7 +89,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     @inlined
     def group_of_samples(x, y, at, stamps, row, start, rate, base, mass, omit, w):
         """A group from its base; the estimates, grown masses and u go to w."""
-        u = exp(mul(to_float(sub(load_stamps(stamps, row), spread_stamp(start))), spread(rate)))
+        u = growth(mul(to_float(sub(load_stamps(stamps, row), spread_stamp(start))), spread(rate)))
         value = widen(load(x, at))
         moved = mul(u, sub(value, spread(base)))
         weights = u
@@ -106,9 +105,10 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
 
     @inlined
     def group_from_first(x, y, at, stamps, row, start, rate, base, w):
-        """A group whose past is not renormalised; w brings the decays and takes the estimates."""
-        u = exp(mul(to_float(sub(load_stamps(stamps, row), spread_stamp(start))), spread(rate)))
-        moved = mul(mul(load_numbers(w, 0), u), sub(widen(load(x, at)), spread(base)))
+        """A group whose past is not renormalised; its estimates also go to w."""
+        u = growth(mul(to_float(sub(load_stamps(stamps, row), spread_stamp(start))), spread(rate)))
+        steps = mul(to_float(sub(load_stamps(stamps, row), load_stamps(stamps, row - 1))), spread(rate))
+        moved = mul(mul(loss(steps), u), sub(widen(load(x, at)), spread(base)))
         estimate = add(spread(base), div(running(moved), u))
         store(narrow(estimate), y, at)
         store(estimate, w, 0)
@@ -156,14 +156,14 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
                 previous = t[i + m - 1]
                 i += m
                 continue
-            decays(t, i, m, previous, rate, w)
-            if swift and mode == FIRST and pending == 0.0 and all_finite(load(x, at)):
+            if swift and mode == FIRST and pending == 0.0 and i > 0 and all_finite(load(x, at)):
                 group_from_first(x, y, at, t, i, start, rate, base, w)
                 current = w[GROUP - 1]
                 count += float(GROUP)
                 previous = t[i + m - 1]
                 i += m
                 continue
+            decays(t, i, m, previous, rate, w)
             for q in range(m):
                 at = (i + q) * step + c
                 now = t[i + q]
@@ -173,7 +173,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
                 lost = omit == 0 and (value != value or (count > 0 and current != current))
                 age_of_base = float(now - start) * rate
                 if mode == SAMPLE and count > 0 and mass >= HEAVY and age_of_base <= BRIEF:
-                    store(exp_one(single(age_of_base)), w, 2 * GROUP)
+                    store(growth_one(single(age_of_base)), w, 2 * GROUP)
                     reach = w[2 * GROUP]
                     state[WEIGHTS + filled] = reach if present else 0.0
                     state[VALUES + filled] = reach * (value - base) if present else 0.0
@@ -181,9 +181,10 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
                     current = base + summed(state, VALUES, filled) / grown
                     filled += 1
                 elif mode == FIRST and present and count > 0 and pending == 0.0 and age_of_base <= BRIEF:
-                    store(exp_one(single(age_of_base)), w, 2 * GROUP)
+                    store(growth_one(single(age_of_base)), w, 2 * GROUP)
                     reach = w[2 * GROUP]
-                    state[VALUES + filled] = decay * reach * (value - base)
+                    store(loss_one(single(float(now - previous) * rate)), w, 2 * GROUP)
+                    state[VALUES + filled] = w[2 * GROUP] * reach * (value - base)
                     current = base + summed(state, VALUES, filled) / reach
                     filled += 1
                 else:
