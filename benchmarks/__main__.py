@@ -9,8 +9,8 @@ from pathlib import Path
 from . import machine
 
 ROOT = Path(__file__).resolve().parent.parent
-GROUPS = {"smooth": "benchmarks.smooth"}
-"""Name -> module with TITLE, SIZE and workloads(size, threads)."""
+GROUPS = {"smooth": "benchmarks.smooth", "csv": "benchmarks.tables"}
+"""Name -> module with TITLE, SIZE and workloads(size, threads), or with a run(options) of its own."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,9 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     # Only now: these import libraries that fix their thread count at import.
     import sigconv
 
-    from .ceilings import measure_ceilings
-    from .harness import measure
-    from .report import Group, as_json, foot, head, markdown, replace_in, row, write_json
+    from .report import Group, as_json, markdown, replace_in, write_json
 
     sigconv.set_num_threads(options.threads)
     about = machine.describe_machine(options.threads)
@@ -34,23 +32,37 @@ def main(arguments: list[str] | None = None) -> int:
     groups = {}
     for name in [options.group] if options.group else GROUPS:
         module = importlib.import_module(GROUPS[name])
-        size = options.size or module.SIZE
-        ceilings = measure_ceilings(size, options.threads)
-        group = groups[name] = Group(module.TITLE, size, ceilings)
-        print("\n".join(ceilings.lines()), end="\n\n")
-        print(head(f"{group.title}, {size:,} samples"), flush=True)
-        for workload in module.workloads(size, options.threads):
-            if options.only.search(workload.name):
-                group.results.append(measure(workload, ceilings, options.repeat))
-                print(row(group.results[-1]), flush=True)
-        print(f"\n{foot(group.results)}" if group.results else "no workload has such a name")
-        if size != module.SIZE:
-            print(f"the targets are meant for {module.SIZE:,} samples")
+        groups[name] = module.run(options) if hasattr(module, "run") else _run(module, options)
     if options.json:
         write_json(options.json, as_json(about, groups))
     if options.readme:
-        print(replace_in(ROOT / "README.md", markdown(about, groups)))
+        calls = {name: group for name, group in groups.items() if isinstance(group, Group)}
+        if calls:
+            print(replace_in(ROOT / "README.md", markdown(about, calls)))
+        for name in groups.keys() - calls.keys():
+            print(replace_in(ROOT / "README.md", groups[name].markdown(about), f"benchmarks {name}"))
     return 0
+
+
+def _run(module, options: argparse.Namespace):
+    """A group of calls: each workload beside its peers and the machine's limits."""
+    from .ceilings import measure_ceilings
+    from .harness import measure
+    from .report import Group, foot, head, row
+
+    size = options.size or module.SIZE
+    ceilings = measure_ceilings(size, options.threads)
+    group = Group(module.TITLE, size, ceilings)
+    print("\n".join(ceilings.lines()), end="\n\n")
+    print(head(f"{group.title}, {size:,} samples"), flush=True)
+    for workload in module.workloads(size, options.threads):
+        if options.only.search(workload.name):
+            group.results.append(measure(workload, ceilings, options.repeat))
+            print(row(group.results[-1]), flush=True)
+    print(f"\n{foot(group.results)}" if group.results else "no workload has such a name")
+    if size != module.SIZE:
+        print(f"the targets are meant for {module.SIZE:,} samples")
+    return group
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -60,12 +72,15 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--readme", action="store_true", help="put the results between the markers in README.md")
     parser.add_argument("--repeat", type=_positive, default=5, metavar="N", help="rounds (default: %(default)s)")
     parser.add_argument("--only", type=_pattern, default="", metavar="REGEX", help="workloads whose name matches")
-    parser.add_argument("--size", type=_positive, metavar="N", help="samples in a workload (default: the group's own)")
+    parser.add_argument("--size", type=_positive, metavar="N", help="samples, in csv: MB (default: the group's own)")
+    parser.add_argument("--large", action="store_true", help="csv: peak memory also for a file of ten times the size")
     cores = machine.available_threads()
     parser.add_argument("--threads", type=_positive, default=cores, metavar="N", help="threads (default: %(default)s)")
     options = parser.parse_args(arguments)
     if options.readme and options.only.pattern:
         parser.error("--readme takes the results of whole groups: leave out --only")
+    if options.size and not options.group:
+        parser.error("--size needs a group: each has its own unit")
     return options
 
 

@@ -143,7 +143,7 @@ def measure(workload: Workload, ceilings: Ceilings, rounds: int) -> Result:
     try:
         _measure(workload.build(), result, ceilings, rounds)
     except Exception as error:
-        result.error = _one_line(error)
+        result.error = one_line(error)
     gc.collect()
     return result
 
@@ -168,7 +168,7 @@ def _measure(case: Case, result: Result, ceilings: Ceilings, rounds: int) -> Non
             peer.status = "missing"
             continue
         except Exception as error:
-            peer.status = _one_line(error)
+            peer.status = one_line(error)
             continue
         calls[f"peer {name}"] = call
         if name in case.related:
@@ -199,7 +199,7 @@ def interleave(calls: Mapping[str, Call], rounds: int) -> dict[str, float]:
     try:
         for turn in range(rounds):
             for name, call in calls.items():
-                if turn == 0 or turn < _rounds(best[name], rounds):
+                if turn == 0 or turn < rounds_of(best[name], rounds):
                     best[name] = min(best[name], _burst(call))
     finally:
         if enabled:
@@ -207,7 +207,8 @@ def interleave(calls: Mapping[str, Call], rounds: int) -> dict[str, float]:
     return best
 
 
-def _rounds(seconds: float, rounds: int) -> int:
+def rounds_of(seconds: float, rounds: int) -> int:
+    """How many of the rounds something takes part in that needs so long."""
     if seconds > VERY_SLOW_SECONDS:
         return 1
     return min(rounds, 2) if seconds > SLOW_SECONDS else rounds
@@ -256,6 +257,7 @@ def largest_difference(found: np.ndarray, expected: np.ndarray, start: int) -> f
     return difference / scale if scale else difference
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """An error as a table shows it."""
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0] if text else ''}"[:200]

@@ -5,7 +5,8 @@ import os
 import platform
 from importlib import metadata
 
-PACKAGES = ("sigconv", "numpy", "numba", "llvmlite", "scipy", "pandas", "polars", "bottleneck", "numbagg", "torch")
+OWN = ("sigconv", "numpy", "numba", "llvmlite", "scipy")
+PEERS = ("pandas", "polars", "pyarrow", "bottleneck", "numbagg", "torch")
 FEATURES = ("fma", "avx", "avx2", "avx512f", "avx512bw", "avx512vl", "avx512vnni", "neon", "sve")
 THREAD_VARIABLES = (
     "POLARS_MAX_THREADS",
@@ -13,6 +14,7 @@ THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
+    "GOMAXPROCS",
 )
 
 
@@ -52,7 +54,7 @@ def cpu_features() -> list[str]:
 def versions() -> dict[str, str]:
     """Python's version and that of every package that takes part."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in OWN + PEERS:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -8,7 +8,6 @@ from pathlib import Path
 from .ceilings import Ceilings
 from .harness import TOLERANCE, Peer, Result
 
-START, END = "<!-- benchmarks:start -->", "<!-- benchmarks:end -->"
 NAME = 38
 LEGEND = """\
 Times are the least of all rounds, in ms; in every round ours, a plain copy and the peers take turns.
@@ -29,6 +28,10 @@ class Group:
     ceilings: Ceilings
     results: list[Result] = field(default_factory=list)
 
+    def as_dict(self) -> dict:
+        """Everything measured, in plain types."""
+        return {"size": self.size, "ceilings": self.ceilings.as_dict(), "results": [_plain(r) for r in self.results]}
+
 
 def head(group: str) -> str:
     """The table's first lines."""
@@ -46,7 +49,7 @@ def row(result: Result) -> str:
     first, others = (named[0] if named else "-"), "  ".join(named[1:])
     return (
         f"{result.name:<{NAME}} {_ms(result.ours):>8} {_ms(result.into):>8} {_ms(result.copy):>7} "
-        f"{_percent(result.share):>6} {_figure(result.ratio):>6}  {first:<19} {_target(result):<24} {others}"
+        f"{_percent(result.share):>6} {figure(result.ratio):>6}  {first:<19} {_target(result):<24} {others}"
     ).rstrip()
 
 
@@ -70,19 +73,15 @@ def foot(results: Iterable[Result]) -> str:
     lines += [f"*       {r.name}: the target counts {', '.join(r.target.against)} only" for r in results if _partial(r)]
     judged = [result for result in results if result.ok is not None]
     if judged:
-        missed = [f"{result.name} ({_figure(result.reached)})" for result in judged if not result.ok]
+        missed = [f"{result.name} ({figure(result.reached)})" for result in judged if not result.ok]
         lines.append(f"targets reached: {len(judged) - len(missed)} of {len(judged)}")
         lines += [f"MISS    {text}" for text in missed]
     return "\n".join(lines)
 
 
-def as_json(machine: dict, groups: dict[str, Group]) -> dict:
+def as_json(machine: dict, groups: dict) -> dict:
     """Everything measured, in plain types."""
-    plain = {
-        name: {"size": g.size, "ceilings": g.ceilings.as_dict(), "results": [_plain(r) for r in g.results]}
-        for name, g in groups.items()
-    }
-    return {**machine, "groups": plain}
+    return {**machine, "groups": {name: group.as_dict() for name, group in groups.items()}}
 
 
 def write_json(path: Path, content: dict) -> None:
@@ -110,7 +109,7 @@ def markdown(machine: dict, groups: dict[str, Group]) -> str:
         lines += ["| workload | sigconv | best peer | ratio | of the limit | target |", "|---|--:|---|--:|--:|---|"]
         for r in (r for r in timed if not r.per_call):
             best = f"{r.ranking[0][0]}{r.ranking[0][1].mark} {_ms(r.ranking[0][1].seconds)} ms" if r.ranking else "-"
-            cells = [r.name, f"{_ms(_judged(r))} ms", best, _figure(r.ratio), _percent(r.share), _target(r)]
+            cells = [r.name, f"{_ms(_judged(r))} ms", best, figure(r.ratio), _percent(r.share), _target(r)]
             lines.append(f"| {' | '.join(cells)} |")
         calls = [result for result in timed if result.per_call]
         if calls:
@@ -120,16 +119,17 @@ def markdown(machine: dict, groups: dict[str, Group]) -> str:
     return "\n".join(lines).strip()
 
 
-def replace_in(path: Path, text: str) -> str:
-    """Put `text` between the markers of a file; what was done, as one line."""
+def replace_in(path: Path, text: str, name: str = "benchmarks") -> str:
+    """Put `text` between the markers of that name in a file; what was done, as one line."""
+    opening, closing = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
     if not path.exists():
         return f"{path.name} not changed: there is no such file here"
     before = path.read_text(encoding="utf-8")
-    start, end = before.find(START), before.find(END)
+    start, end = before.find(opening), before.find(closing)
     if not 0 <= start < end:
-        return f"{path.name} not changed: it needs the lines {START} and {END}"
-    path.write_text(f"{before[: start + len(START)]}\n{text}\n{before[end:]}", encoding="utf-8")
-    return f"{path.name} updated"
+        return f"{path.name} not changed: it needs the lines {opening} and {closing}"
+    path.write_text(f"{before[: start + len(opening)]}\n{text}\n{before[end:]}", encoding="utf-8")
+    return f"{path.name} updated: {name}"
 
 
 def _notes(results: list[Result]) -> list[str]:
@@ -145,7 +145,7 @@ def _notes(results: list[Result]) -> list[str]:
 
 def _plain(result: Result) -> dict:
     peers = {
-        name: {"seconds": peer.seconds, "difference": _finite(peer.difference), "status": peer.status}
+        name: {"seconds": peer.seconds, "difference": finite(peer.difference), "status": peer.status}
         for name, peer in result.peers.items()
     }
     best = result.ranking[0][0] if result.ranking else None
@@ -184,7 +184,7 @@ def _target(result: Result) -> str:
         wanted = f"≥ {result.target.ratio:g}{'*' if _partial(result) else ''}"
     if result.ok is None:
         return f"{wanted} no peer"
-    return f"{wanted} {'ok' if result.ok else 'MISS'} {_figure(result.reached)}"
+    return f"{wanted} {'ok' if result.ok else 'MISS'} {figure(result.reached)}"
 
 
 def _partial(result: Result) -> bool:
@@ -202,7 +202,8 @@ def _difference(peer: Peer) -> str:
     return f"differs by {peer.difference:.1e}"
 
 
-def _finite(value: float | None) -> float | str | None:
+def finite(value: float | None) -> float | str | None:
+    """A number that JSON can hold, or a word."""
     return "inf" if value == float("inf") else value
 
 
@@ -213,7 +214,8 @@ def _ms(seconds: float | None) -> str:
     return f"{ms:,.0f}" if ms >= 100 else f"{ms:.1f}" if ms >= 10 else f"{ms:.2f}"
 
 
-def _figure(value: float | None) -> str:
+def figure(value: float | None) -> str:
+    """Three digits, or a dash."""
     if value is None:
         return "-"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -259,6 +259,44 @@ def cases():
                     label = f"{name}, {n} x {channels} {dtype.__name__}, {missing} missing, {chosen}"
                     yield label, lambda run=run, x=x, t=t, chosen=chosen: run(x, t, **chosen)
     yield from long_cases(rng)
+    yield from text_cases(rng)
+
+
+def text_cases(rng):
+    """Tables of every length around a line of 64 bytes: split, read, and put together anew."""
+    from sigconv.engines.cpu import text
+
+    alphabet = [
+        *"0123456789" * 3,
+        *'.-+eE,,,;\n\n\r" #x',
+        "2024-05-06T07:08:09.5+01:00",
+        "-12.5e-3",
+        "1700000000.123456789",
+    ]
+
+    def taken_apart(content, needed, last):
+        data, size = text.padded(content)
+        rows = text.split(
+            data, size, content.count(b"\n") + 1, delimiter=b",", comment=b"#", limit=150, last=last, needed=needed
+        )
+        found = [rows.start, rows.end, rows.kind, rows.cells, rows.first, rows.last]
+        yield from (places.copy() for places in found)
+        for first, last_ in zip(rows.first, rows.last, strict=True):
+            there = np.flatnonzero(first >= 0)
+            first, last_ = first[there], last_[there]
+            value, good, first, last_ = text.read_numbers(data, first, last_)
+            yield from (value, good, first, last_)
+            for digits in (-1, 0, 9):
+                yield from text.read_stamps(data, first, last_, digits)
+            new = np.arange(len(first)) % 3
+            yield np.frombuffer(text.splice(data, rows.rest, first, last_, b"0.25", new, new + 1), np.uint8).copy()
+
+    for n in [*range(0, 40), 100, 300]:
+        content = "".join(rng.choice(alphabet, n)).encode()
+        for needed in ([], [0], [0, 1, 3]):
+            for last in (False, True):
+                label = f"table of {len(content)} bytes, cells {needed}, {'whole' if last else 'cut'}"
+                yield label, lambda content=content, needed=needed, last=last: taken_apart(content, needed, last)
 
 
 def long_cases(rng):

@@ -19,7 +19,7 @@ LAYERS = [
     [f"sigconv.{name}" for name in ("smoothing", "linear", "layers", "pooling", "grad", "images")]
     + [f"sigconv.{part}" for part in ("causal", "_layout", "_diagnostics", "_fft")],
     ["sigconv.plan", "sigconv.engines", "sigconv.config"],
-    [f"sigconv.engines.cpu.{name}" for name in ("kernels", "compile", "shuffles", "sizes", "tile", "taps", "target")],
+    [f"sigconv.engines.cpu.{name}" for name in ("kernels", "compile", "masks", "shuffles", "sizes", "tile", "taps", "target")],
     [f"sigconv.{name}" for name in ("windows", "borders", "geometry", "checks", "times", "errors")]
     + [f"sigconv.{part}" for part in ("_window", "_durations")],
 ]

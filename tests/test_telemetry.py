@@ -63,7 +63,7 @@ _cells = st.one_of(
 )
 def test_tables_keep_their_bytes_and_cuts_change_nothing(rows, end, quoting, closed, cuts):
     text = io.StringIO()
-    csv.writer(text, lineterminator=end, quoting=quoting).writerows([["a", "b", "c"], *rows])
+    csv.writer(text, lineterminator=end, quoting=quoting).writerows([["a", "b", "c"], ["1", "2", "3"], *rows])
     data = text.getvalue().encode()
     data = data if closed else data.removesuffix(end.encode())
     layout = Layout(columns=["b", "c"])
@@ -159,9 +159,18 @@ def test_the_only_numeric_column_waits_for_rows_that_settle_it(cuts):
     assert rewrite(data, lambda n: lambda x, t: x * 2, Layout(), cuts) == b"a,b,c\n,,x\n,10.0,x\nz,12.0,x\n"
 
 
-def test_a_quote_that_never_closes(monkeypatch):
+def test_a_quote_that_never_closes():
     data = b'x,y\n1,2\n"3,4\n5,6\n'
-    assert rewrite(data, identity, Layout(columns=["x"])) == data
-    monkeypatch.setattr("sigconv.io.telemetry.LONGEST_ROW", 6)
-    with pytest.raises(TelemetryError, match=r"^line 3: a row of over 0 MiB"):
-        rewrite(data, identity, Layout(columns=["x"]), [8])
+    assert rewrite(data, doubled, Layout(columns=["x"])) == b'x,y\n2.0,2\n"3,4\n10.0,6\n'
+
+
+@pytest.mark.parametrize("cuts", [[], [8], [30], range(0, 80, 3)])
+def test_a_row_that_is_too_long_passes_through(monkeypatch, cuts):
+    monkeypatch.setattr("sigconv.io.rows.ROW_LIMIT", 20)
+    data = b"x,y\n1,2\n" + b"3," * 20 + b'\n4,"\n' + b"a" * 20 + b'",\n6,7'
+    wanted = b"x,y\n2.0,2\n" + b"3," * 20 + b'\n8.0,"\n' + b"a" * 20 + b'",\n12.0,7'
+    assert rewrite(data, doubled, Layout(columns=["x"], comment=b""), cuts) == wanted
+
+
+def doubled(channels):
+    return lambda x, times: x * 2

@@ -10,9 +10,13 @@ from typing import Any, NoReturn
 
 import click
 
+from sigconv_cli.options import told
+
 # Shown by `sigconv --help`; the modules themselves are imported when their command runs.
 COMMANDS = {
     "smooth": "Smooth columns of a telemetry file and keep every other byte.",
+    "plot": "Draw columns of a telemetry file over time, or over the number of the row.",
+    "info": "Show what a telemetry file holds: columns, gaps, times.",
     "window": "Show what a window does: weights, delay, noise gain.",
     "doctor": "Show threads, CPU and cache, and check that smoothing works.",
 }
@@ -58,13 +62,10 @@ class Commands(click.Group):
             _fail(f"{error.format_message().rstrip('.')} (see {where} --help)", error.exit_code)
         except click.ClickException as error:
             _fail(error.format_message(), error.exit_code)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            _fail(f"{error.filename}: {reason}" if error.filename else reason, DATA_ERROR)
         except Exception as error:
             if os.environ.get("SIGCONV_DEBUG"):
                 raise
-            _fail(f"{error}" if _is_ours(error) else f"{type(error).__name__}: {error}", DATA_ERROR)
+            _fail(told(error), DATA_ERROR)
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -107,12 +108,6 @@ def _terminate(*_: Any) -> NoReturn:
 def _fail(message: str, code: int) -> NoReturn:
     click.echo(f"sigconv: {' '.join(message.split())}", err=True)
     sys.exit(code)
-
-
-def _is_ours(error: Exception) -> bool:
-    from sigconv.errors import SigconvError
-
-    return isinstance(error, (SigconvError, ValueError, TypeError))
 
 
 def _forget_stdout() -> None:

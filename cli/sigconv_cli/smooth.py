@@ -1,16 +1,14 @@
-"""``sigconv smooth``: columns of a telemetry file through one window after another."""
+"""``sigconv smooth``: columns of telemetry files through one window after another."""
 
-import re
+import os
+import shlex
 import sys
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from sigconv_cli import options
-
-if TYPE_CHECKING:
-    from sigconv.io.telemetry import Filter
 
 DEFAULT_WINDOW = "exponential:span=10"
 
@@ -18,19 +16,12 @@ DEFAULT_WINDOW = "exponential:span=10"
 @click.command(
     epilog=options.epilog(
         "sigconv smooth probe.csv -c x -c y -t time -w hampel:9 -w gaussian:sigma=2s -o smooth.csv",
+        "sigconv smooth logs/*.csv -c 'acc*' -w uniform:30 --suffix _smooth -o smooth/",
         "tail -f log.csv | sigconv smooth -c pressure -w exponential:span=20",
+        "sigconv smooth --follow log.csv -c pressure --state log.state",
     )
 )
-@click.argument("file", default="-")
-@click.option(
-    "-c",
-    "--column",
-    "columns",
-    multiple=True,
-    metavar="COL",
-    help="Column to smooth: its name, its number from 1, or a pattern with *; repeatable.  "
-    "[default: the only column of numbers beside the time]",
-)
+@click.argument("sources", nargs=-1, metavar="[FILE]...")
 @click.option(
     "-w",
     "--window",
@@ -41,34 +32,29 @@ DEFAULT_WINDOW = "exponential:span=10"
     f"median:9, hampel:9, ...; repeated: applied in order.  [default: {DEFAULT_WINDOW}]",
 )
 @click.option(
-    "-t",
-    "--time",
+    "-c",
+    "--column",
+    "columns",
+    multiple=True,
     metavar="COL",
-    help="Column of times: numbers since 1970, or ISO 8601. Windows given as durations need it.",
+    help="Column to smooth: its name, its number from 1, or a pattern with *; repeatable.  "
+    "[default: the only column of numbers beside time and key]",
 )
-@click.option(
-    "--time-unit",
-    type=click.Choice(["s", "ms", "us", "ns"]),
-    default="s",
-    show_default=True,
-    help="Unit of times that are numbers.",
-)
+@options.table
 @click.option(
     "-o",
     "--output",
     default="-",
-    metavar="FILE",
-    help="File to write, whole or not at all.  [default: standard output]",
+    metavar="FILE|FOLDER",
+    help="File to write, whole or not at all; several inputs need a folder.  [default: standard output]",
 )
+@click.option("--suffix", default="", help="Append columns with this ending instead of replacing values.")
 @click.option(
-    "-d",
-    "--delimiter",
-    default=",",
-    callback=options.delimiter,
-    metavar="CHAR",
-    help="Character between cells, or tab.  [default: ,]",
+    "--decimals",
+    type=click.IntRange(0, 30),
+    metavar="N",
+    help="Digits behind the point of new values.  [default: as many as read back exactly]",
 )
-@click.option("--no-header", is_flag=True, help="The first row is data; columns go by their numbers.")
 @click.option("--max-gap", metavar="DURATION", help="Start afresh after a silence longer than this, such as 10s.")
 @click.option(
     "--min-samples",
@@ -92,92 +78,130 @@ DEFAULT_WINDOW = "exponential:span=10"
     help="What counts: each sample, the time for which it was the current one, or the lines between samples.",
 )
 @click.option("--period", type=float, metavar="P", help="The values are angles that wrap at P, such as 360.")
+@click.option(
+    "-f",
+    "--follow",
+    is_flag=True,
+    help="Go on as the file grows, through rotation and truncation; -o FILE is then written at once.",
+)
+@click.option(
+    "--state",
+    metavar="FILE",
+    help="Go on from the state in this file where it exists, and leave the new one in it.",
+)
+@click.option("--plot", metavar="FILE", help="Draw the columns before and after (png, svg or pdf).")
+@click.option("--strict", is_flag=True, help="Fail where a cell is no number or a row is no row.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+    metavar="N",
+    help="Files to work on at once.  [default: one for each CPU]",
+)
 @options.overwrite
 @options.quiet
+@click.option("-v", "--verbose", is_flag=True, help="Say what was found in each file.")
 def command(
-    file: str,
-    columns: Sequence[str],
+    sources: Sequence[str],
     specs: Sequence[str],
-    time: str | None,
-    time_unit: str,
     output: str,
-    delimiter: bytes,
-    no_header: bool,
+    follow: bool,
+    state: str | None,
+    plot: str | None,
+    jobs: int,
     overwrite: bool,
     quiet: bool,
-    **policies: Any,
+    verbose: bool,
+    **rest: Any,
 ) -> None:
     """Smooth columns of a telemetry file and keep every other byte.
 
-    FILE is delimited text with a header line; - or nothing means standard input, which is answered as it arrives. A
-    smoothed value depends on the past alone. Empty cells, NA and cells that are no numbers pass through, and a value
-    that smoothing leaves as it is keeps its text.
+    FILE is delimited text; - or nothing means standard input, which is answered as it arrives. A smoothed value depends
+    on the past alone. Empty cells, NA and cells that are no numbers pass through, and a value that smoothing leaves as
+    it is keeps its text.
     """
-    if file == "-" and sys.stdin.isatty():
-        raise click.UsageError("name a FILE or pipe one in", click.get_current_context())
-    make_filter = _chain(specs or [DEFAULT_WINDOW], policies, has_times=time is not None)
+    sources = sources or ["-"]
+    check_sources(sources, follow, {"--follow": follow, "--state": state, "--plot": plot})
+    policies = {name: rest.pop(name) for name in ("max_gap", "min_samples", "initial", "measure", "period")}
 
-    from sigconv.errors import SigconvError
-    from sigconv.io import files, telemetry
+    from sigconv_cli import chain, running
+    from sigconv_cli.stopping import Stop, Stopped
 
-    layout = telemetry.Layout(columns, time, time_unit, delimiter, header=not no_header)
-    rewriter = telemetry.Rewriter(make_filter, layout)
-    name = "standard input" if file == "-" else file
-    try:
-        with files.writing(output, overwrite=overwrite) as write:
-            for block in files.read_blocks(file):
-                for piece in rewriter.feed(block):
-                    write(piece)
-            for piece in rewriter.close():
-                write(piece)
-    except (telemetry.TelemetryError, ValueError) as error:
-        raise SigconvError(f"{name}: {error}") from error
-    if not quiet and (note := str(rewriter.report)):
-        click.echo(f"sigconv: {name}: {note}", err=True)
+    specs = chain.spelled(specs or [DEFAULT_WINDOW])
+    build, needs_time = chain.builder(specs, policies)
+    run = running.Run(
+        build=build,
+        layout=layout(needs_time=needs_time, **rest),
+        settings=settings({"window": specs, **policies, **rest}) if state else {},
+        overwrite=overwrite,
+        follow=follow,
+        state=state,
+        quiet=quiet,
+        verbose=verbose,
+    )
+    if plot is not None:
+        from sigconv_cli.drawing import Drawing
 
-
-def _chain(specs: Sequence[str], policies: dict[str, Any], has_times: bool) -> "Callable[[int], Filter]":
-    """What builds the filter for a number of columns: one `Smoother` per window, each fed what the one before gave."""
-    import numpy as np
-
-    from sigconv import Smoother
-
-    texts = [_read_weights(spec[1:]) if spec.startswith("@") else spec for spec in specs]
-
-    def build(channels: int) -> "Filter":
-        # "keep": what is missing in the file is missing for every window, as if each read the other's output.
-        stages = [
-            options.usage(Smoother, text, channels=channels, nan_policy="keep", **_fitting(text, policies))
-            for text in texts
-        ]
-
-        def apply(x: Any, times: Any) -> Any:
-            for stage in stages:
-                x = stage.process(x, times)
-            return x
-
-        return apply
-
-    trial = build(1)  # what cannot work is refused before anything is read
-    if not has_times:
+        run.drawing = Drawing(plot, overwrite)
+        run.build = run.drawing.watching(build)
+    failed = False
+    with Stop() as stop:
+        targets = running.outputs(sources, output, overwrite, follow)
         try:
-            trial(np.empty((0, 1)), None)
-        except ValueError:
-            raise click.UsageError(
-                "a window or --max-gap is a duration: name the column of times with -t", click.get_current_context()
-            ) from None
-    return build
+            for result in running.each(run, sources, targets, jobs, stop):
+                failed |= isinstance(result, Exception)
+                tell([options.told(result)] if isinstance(result, Exception) else result)
+        except Stopped as end:
+            tell(end.notes)
+            raise
+    if failed:
+        raise SystemExit(1)
 
 
-def _fitting(spec: str, policies: dict[str, Any]) -> dict[str, Any]:
-    """The policies that a stage can follow: a median and a Hampel filter rank samples, whatever the others weigh."""
-    if spec.partition(":")[0].strip() not in ("median", "hampel"):
-        return policies
-    return {**policies, "measure": "sample", "period": None}
+def tell(notes: Sequence[str]) -> None:
+    """Say something on stderr."""
+    for note in notes:
+        click.echo(f"sigconv: {note}", err=True)
 
 
-def _read_weights(path: str) -> str:
-    """The weights in a text file, as a window spells them: newest first, separated by commas, blanks or line ends."""
-    with open(path, encoding="utf-8-sig") as file:
-        weights = re.split(r"[\s,;]+", file.read().strip(" \t\r\n,;"))
-    return ",".join(weights) + ("," if len(weights) == 1 else "")
+def check_sources(sources: Sequence[str], follow: bool, alone: dict[str, Any]) -> None:
+    """Refuse inputs that cannot be read together with the other options."""
+    context = click.get_current_context()
+    if sources.count("-") and sys.stdin.isatty():
+        raise click.UsageError("name a FILE or pipe one in", context)
+    if sources.count("-") > 1:
+        raise click.UsageError("standard input can be read only once", context)
+    if follow and alone["--plot"]:
+        raise click.UsageError("--plot draws what has an end, and --follow has none", context)
+    if follow and "-" in sources:
+        raise click.UsageError("--follow needs a FILE; a pipe is followed anyway", context)
+    if len(sources) > 1:
+        for name in (name for name, given in alone.items() if given):
+            raise click.UsageError(f"{name} goes with one FILE, not with {len(sources)}", context)
+
+
+def layout(**given: Any) -> Any:
+    """The layout that the options of a table and of a command ask for."""
+    from sigconv.io.telemetry import Layout
+
+    return Layout(**given)
+
+
+def settings(given: dict[str, Any]) -> dict[str, str]:
+    """The options that a state depends on, by their names on the command line."""
+    texts = {}
+    for name, value in given.items():
+        several = sorted(value) if isinstance(value, frozenset) else value
+        words = [_word(item) for item in (several if isinstance(several, (list, tuple)) else [several])]
+        if any(words) and name != "decimals":
+            texts["--" + {"columns": "column", "keys": "by"}.get(name, name).replace("_", "-")] = shlex.join(words)
+    return texts
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from sigconv.errors import SigconvError
@@ -17,9 +18,8 @@ class TelemetryError(SigconvError):
 
 
 def names_of(header: Row) -> list[str]:
-    """Names in a header row, without quotes, blanks and byte order mark."""
-    cells = [header[0].removeprefix(b"\xef\xbb\xbf"), *header[1:]]
-    return [bare(cell).replace(b'""', b'"').decode("utf-8", "surrogateescape") for cell in cells]
+    """Names in a header row, without quotes and blanks."""
+    return [bare(cell).replace(b'""', b'"').decode("utf-8", "surrogateescape") for cell in header]
 
 
 def find(names: Sequence[str], wanted: str) -> list[int]:
@@ -47,7 +47,10 @@ def find(names: Sequence[str], wanted: str) -> list[int]:
         raise TelemetryError(f"no column {wanted}; columns are numbered 1 to {len(names)}")
     matching = [i for i, name in enumerate(names) if fnmatchcase(name, wanted)]
     if not matching:
-        raise TelemetryError(f"no column {wanted!r}; there are {_listed(names)}")
+        close = get_close_matches(wanted, names)
+        close.sort(key=lambda name: sorted(name) != sorted(wanted))  # letters that have changed places come first
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {listed(names)}"
+        raise TelemetryError(f"no column {wanted!r}; {hint}")
     return matching
 
 
@@ -55,39 +58,45 @@ def find_one(names: Sequence[str], wanted: str) -> int:
     """The one position that ``wanted`` means."""
     found = find(names, wanted)
     if len(found) > 1:
-        raise TelemetryError(f"{wanted!r} matches several columns: {_listed([names[i] for i in found])}")
+        raise TelemetryError(f"{wanted!r} matches several columns: {listed([names[i] for i in found])}")
     return found[0]
 
 
-def only_numeric(names: Sequence[str], rows: list[Row], time: int | None, complete: bool) -> int | None:
-    """The only column of numbers beside the time column; None while ``rows`` do not settle it.
+def only_numeric(names: Sequence[str], rows: list[Row], others: set[int], decimal: bytes, complete: bool) -> int | None:
+    """The only column of numbers beside ``others``, times and keys; None while ``rows`` do not settle it.
 
-    Without ``time``, a column that is called time does not count. Where ``complete``, nothing more will come.
+    A column that is called time does not count. Where ``complete``, nothing more will come.
     """
     settled: dict[int, bool] = {}
     for row in rows[:SAMPLE]:
         for i in range(min(len(names), len(row))):
-            if i not in settled and (verdict := is_number(row[i])) is not None:
+            if i not in settled and (verdict := is_number(row[i], decimal)) is not None:
                 settled[i] = verdict
         if len(settled) == len(names):
             break
     else:
         if len(rows) < SAMPLE and not complete:
             return None
-    numeric = [i for i, yes in sorted(settled.items()) if yes]
-    candidates = [i for i in numeric if (i != time if time is not None else not _is_called_time(names[i]))]
+    candidates = [i for i, yes in sorted(settled.items()) if yes and i not in others and not is_called_time(names[i])]
     if len(candidates) != 1:
         problem = "several columns hold" if candidates else "no column beside the time holds"
-        listed = _listed([names[i] for i in candidates or range(len(names))])
-        raise TelemetryError(f"{problem} numbers; choose with -c from {listed}")
+        told = listed([names[i] for i in candidates or range(len(names))])
+        raise TelemetryError(f"{problem} numbers; choose with -c from {told}")
     return candidates[0]
 
 
-def _is_called_time(name: str) -> bool:
+def is_called_time(name: str) -> bool:
+    """Whether a column's name says that it holds times."""
     words = re.split("[^A-Za-z]+", name)
     return name == "t" or words[0] == "t" or not _TIME_WORDS.isdisjoint(word.lower() for word in words)
 
 
-def _listed(names: Sequence[str]) -> str:
+def is_called_date(name: str) -> bool:
+    """Whether a column's name says that it holds dates."""
+    return "date" in (word.lower() for word in re.split("[^A-Za-z]+", name))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a message."""
     shown = [repr(name) for name in names[:20]]
     return ", ".join(shown) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

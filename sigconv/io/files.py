@@ -1,30 +1,146 @@
-"""Where bytes come from and go to: a file, or ``-`` for standard input and output."""
+"""Where bytes come from and go to: a file, a pipe, or ``-`` for standard input and output."""
 
+import errno
 import os
+import select
 import stat
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
-from io import BufferedReader
-from typing import cast
+from queue import Empty, Queue
+from typing import TypeVar
 
 from sigconv.errors import SigconvError
 
-BLOCK = 1 << 20
+BLOCK = 1 << 20  # bytes that are read at once
+_AHEAD, _BEHIND = 2, 4  # blocks read ahead of the filter, pieces that wait to be written
+
+Piece = bytes | memoryview
+Write = Callable[[Piece], None]
+Item = TypeVar("Item")
+Ready = Callable[[int], bool]
 
 
-def read_blocks(path: str, size: int = BLOCK) -> Iterator[bytes]:
-    """Pieces of a file as they come, at most ``size`` bytes each: a slow pipe is served at once."""
+def title(path: str) -> str:
+    """What messages call a path."""
+    return "standard input" if path == "-" else path
+
+
+def plain_size(path: str) -> int | None:
+    """Bytes of a plain file, also one that standard input is; None for pipes, devices and what does not exist."""
+    try:
+        status = os.fstat(sys.stdin.fileno()) if path == "-" else os.stat(path)
+    except (OSError, ValueError):  # standard input may be closed, or no file at all
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def read_blocks(path: str, size: int = BLOCK, ready: Ready | None = None) -> Iterator[bytes]:
+    """Pieces of a file as they come, at most ``size`` bytes each: a slow pipe is served at once.
+
+    Parameters
+    ----------
+    path : str
+        A file, or "-" for standard input.
+    size : int
+        The most bytes of a piece.
+    ready : callable, optional
+        Called with the descriptor before each read: waits until there is something to read and says so. Where it
+        answers False, an empty piece stands for a while without input.
+    """
     if path == "-":
-        stdin = cast(BufferedReader, sys.stdin.buffer)
-        yield from iter(lambda: stdin.read1(size), b"")
+        try:
+            descriptor = sys.stdin.fileno()
+        except (OSError, ValueError):  # a stand-in
+            yield from iter(lambda: sys.stdin.buffer.read1(size), b"")  # type: ignore[union-attr]
+            return
+        yield from _read_descriptor(descriptor, path, size, ready)
         return
-    with open(path, "rb") as file:
-        yield from iter(lambda: file.read1(size), b"")
+    with open(path, "rb", buffering=0) as file:
+        yield from _read_descriptor(file.fileno(), path, size, ready)
+
+
+def _read_descriptor(descriptor: int, path: str, size: int, ready: Ready | None) -> Iterator[bytes]:
+    with _named(title(path)):
+        while True:
+            if ready is not None and not ready(descriptor):
+                yield b""
+                continue
+            try:
+                block = os.read(descriptor, size)
+            except BlockingIOError:  # whoever shares the descriptor may have set it so
+                select.select([descriptor], [], [])
+                continue
+            if not block:
+                return
+            yield block
+
+
+def ahead(items: Iterator[Item], depth: int = _AHEAD) -> Generator[Item, None, None]:
+    """The same items, made by a thread while the caller works on those before."""
+    queue: Queue[Item | BaseException | None] = Queue(depth)
+    over = threading.Event()
+
+    def read() -> None:
+        try:
+            for item in items:
+                queue.put(item)
+                if over.is_set():
+                    return
+            queue.put(None)
+        except BaseException as error:  # it is the caller's to handle
+            queue.put(error)
+
+    thread = threading.Thread(target=read, name="sigconv-reader", daemon=True)
+    thread.start()
+    try:
+        while (item := queue.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        over.set()
+        with suppress(Empty):  # makes room for what the reader is about to put down
+            while True:
+                queue.get_nowait()
 
 
 @contextmanager
-def writing(path: str, *, overwrite: bool = False) -> Iterator[Callable[[bytes], None]]:
+def behind(write: Write, depth: int = _BEHIND) -> Iterator[Write]:
+    """A function that hands pieces to a thread, which writes them in order; all are written when the block ends.
+
+    An error of ``write`` is raised by the next call or at the end of the block.
+    """
+    queue: Queue[Piece | None] = Queue(depth)
+    failure: list[BaseException] = []
+
+    def drain() -> None:
+        while (piece := queue.get()) is not None:
+            if not failure:
+                try:
+                    write(piece)
+                except BaseException as error:  # it is the caller's to handle
+                    failure.append(error)
+
+    def put(piece: Piece) -> None:
+        if failure:
+            raise failure[0]
+        queue.put(piece)
+
+    thread = threading.Thread(target=drain, name="sigconv-writer", daemon=True)
+    thread.start()
+    try:
+        yield put
+    finally:
+        queue.put(None)
+        thread.join()
+    if failure:
+        raise failure[0]
+
+
+@contextmanager
+def writing(path: str, *, overwrite: bool = False) -> Iterator[Write]:
     """A function that writes bytes to ``path``; a file appears whole when the block ends well, else not at all.
 
     Raises
@@ -33,49 +149,106 @@ def writing(path: str, *, overwrite: bool = False) -> Iterator[Callable[[bytes],
         Where the file exists and ``overwrite`` is not set.
     """
     if path == "-":
-        yield _write_through
+        yield _write_stdout
         return
+    if is_device(path):
+        with open(path, "wb", buffering=0) as device:
+            yield lambda data: _write_all(device.fileno(), data, path)
+        return
+    refuse_existing(path, overwrite)
     target = os.path.realpath(path)  # a link stays a link
-    if os.path.exists(target) and not os.path.isfile(target):  # a device or a named pipe; a directory says so itself
-        with open(target, "wb", buffering=0) as device:
-            yield lambda data: _write_all(device.fileno(), data)
-        return
-    _refuse_existing(path, overwrite)
     draft = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.{os.urandom(4).hex()}.part")
     try:
-        with _named(path, draft), open(draft, "xb") as file:
-            yield lambda data: _write_all(file.fileno(), data)
-        _refuse_existing(path, overwrite)
+        with _named(path, draft), open(draft, "xb", buffering=0) as file:
+            yield lambda data: _write_all(file.fileno(), data, path)
+        refuse_existing(path, overwrite)
         with suppress(FileNotFoundError):
             os.chmod(draft, stat.S_IMODE(os.stat(target).st_mode))
-        os.replace(draft, target)
+        with _named(path, draft):
+            os.replace(draft, target)
     finally:
         with suppress(FileNotFoundError):
             os.unlink(draft)
 
 
-def _refuse_existing(path: str, overwrite: bool) -> None:
+@contextmanager
+def growing(path: str, *, overwrite: bool = False, keep: int | None = None) -> Iterator[Write]:
+    """A function that writes to ``path`` at once: for output that has no end, so that it can never be whole.
+
+    Parameters
+    ----------
+    path : str
+        A file, or "-" for standard output.
+    overwrite : bool
+        Whether a file that exists may be emptied.
+    keep : int, optional
+        Bytes of the file that stay: what is written follows them.
+    """
+    if path == "-" or is_device(path):
+        with writing(path) as write:
+            yield write
+        return
+    if keep is None or not os.path.exists(path):
+        refuse_existing(path, overwrite)
+        keep = 0
+    with open(path, "ab", buffering=0) as file:
+        file.truncate(min(keep, os.fstat(file.fileno()).st_size))
+        yield lambda data: _write_all(file.fileno(), data, path)
+
+
+def save_whole(path: str, data: bytes) -> None:
+    """Put ``data`` into a file at once and for good: after a power failure there is the old file or the new one."""
+    target = os.path.realpath(path)
+    draft = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.{os.urandom(4).hex()}.part")
+    try:
+        with _named(path, draft):
+            with open(draft, "xb", buffering=0) as file:
+                _write_all(file.fileno(), data, path)
+                os.fsync(file.fileno())
+            os.replace(draft, target)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(draft)
+
+
+def is_device(path: str) -> bool:
+    """Whether the path is there and neither a plain file nor a directory: a device or a named pipe."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
+def refuse_existing(path: str, overwrite: bool) -> None:
+    """Raise where a file would be lost."""
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     if not overwrite and os.path.lexists(path):
         raise SigconvError(f"{path} exists; -y overwrites it")
 
 
 @contextmanager
-def _named(path: str, draft: str) -> Iterator[None]:
-    # Nobody knows the draft's name, so an error speaks of the file that was asked for.
+def _named(path: str, draft: str | None = None) -> Iterator[None]:
+    # An error speaks of the file that was asked for: a descriptor has no name, and nobody knows the draft's.
     try:
         yield
     except OSError as error:
         if error.filename == draft:
-            error.filename = path
+            error.filename, error.filename2 = path, None
         raise
 
 
-def _write_through(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+def _write_stdout(data: Piece) -> None:
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):  # a stand-in
+        sys.stdout.buffer.write(data)
+        return
+    _write_all(descriptor, data, "standard output")
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def _write_all(descriptor: int, data: Piece, path: str) -> None:
     view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    with _named(path):
+        while view:
+            try:
+                view = view[os.write(descriptor, view) :]
+            except BlockingIOError:  # whoever shares the descriptor may have set it so
+                select.select([], [descriptor], [])

@@ -1,10 +1,11 @@
-"""Delimited text as rows of cells, and cells as numbers: nothing is lost, so joining gives the same bytes back.
+"""Rows of delimited text as cells, and cells as numbers: what is read one by one, outside the compiled kernels.
 
-A row is the list of its cells as they stand, quotes and blanks included. The line's own end is cut off, but not the
-carriage return of a CRLF: that is a blank of the last cell. A quote opens a quoted cell only where the cell begins.
+A quote opens a quoted cell only where the cell begins; a quoted cell may hold delimiters and line ends. A row that
+would not end within `ROW_LIMIT` bytes in this way is read with its quotes as ordinary characters.
 """
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import orjson
@@ -12,49 +13,34 @@ from numpy.typing import NDArray
 
 Row = list[bytes]
 
+ROW_LIMIT = 1 << 20  # bytes of a row, its line end included
+BOM = b"\xef\xbb\xbf"
 # The tokens that pandas.read_csv takes for missing.
 MISSING = frozenset(
     b"|#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|nan|null".split(b"|")
 )
-_BLANKS = b" \t\r\n"
-_BARE_NUMBERS = b"0123456789+-.eE,"
+_BLANKS = b" \t\r"
 
 
-def split_rows(text: bytes, delimiter: bytes, limit: int = -1) -> tuple[list[Row], bytes]:
-    """Rows of the complete lines in ``text``, and the rest that waits for more.
-
-    At most ``limit`` delimiters of a line without quotes are cut; what follows stays in the last cell. A quoted cell
-    may hold delimiters and line ends, so a row may span lines.
-    """
-    lines = text.split(b"\n")
-    rest = lines.pop()
-    if b'"' not in text:
-        return [line.split(delimiter, limit) for line in lines], rest
-    rows = []
-    open_lines: list[bytes] = []
-    for line in lines:
-        if b'"' not in line:
-            if open_lines:
-                open_lines.append(line)
-            else:
-                rows.append(line.split(delimiter, limit))
-            continue
-        open_lines.append(line)
-        row = _split_quoted(b"\n".join(open_lines), delimiter)
-        if row is not None:
-            rows.append(row)
-            open_lines = []
-    return rows, b"\n".join([*open_lines, rest])
-
-
-def join_rows(rows: list[Row], delimiter: bytes) -> bytes:
-    """The bytes that `split_rows` took apart."""
-    return b"".join([delimiter.join(row) + b"\n" for row in rows])
-
-
-def is_blank(row: Row) -> bool:
-    """Whether the line holds nothing: such a line is no row of the table."""
-    return len(row) == 1 and not row[0].strip()
+def cells_of(row: bytes, delimiter: bytes) -> Row:
+    """The cells of one row, as they stand; the line end is not part of it."""
+    if b'"' not in row:
+        return row.split(delimiter)
+    cells: Row = []
+    start = 0
+    while True:
+        after = start
+        if row.startswith(b'"', start):
+            after = row.find(b'"', start + 1) + 1
+            while after and row.startswith(b'"', after):  # a doubled quote is a quote
+                after = row.find(b'"', after + 1) + 1
+            if not after:
+                return row.split(delimiter)
+        stop = row.find(delimiter, after)
+        if stop < 0:
+            return [*cells, row[start:]]
+        cells.append(row[start:stop])
+        start = stop + 1
 
 
 def bare(cell: bytes) -> bytes:
@@ -65,87 +51,45 @@ def bare(cell: bytes) -> bytes:
     return text
 
 
-def to_numbers(cells: list[bytes]) -> tuple[NDArray[np.float64], list[int]]:
-    """Values of the cells, NaN where there is none, and the positions of cells that are neither number nor missing."""
-    values = _bare_numbers(b",".join(cells), len(cells))
-    if values is not None:
-        return values, []
-    values = np.empty(len(cells))
-    odd = []
-    for k, cell in enumerate(cells):
-        text = bare(cell)
-        if text in MISSING:
-            values[k] = math.nan
-            continue
-        try:
-            values[k] = _number(text)
-        except ValueError:
-            values[k] = math.nan
-            odd.append(k)
-    return values, odd
+def to_number(text: bytes, decimal: bytes = b".") -> float:
+    """The number that a bare text spells.
+
+    Raises
+    ------
+    ValueError
+        Where it spells none.
+    """
+    if b"_" in text or (decimal == b"," and b"." in text):  # float() takes Python's digit groups, no table means them
+        raise ValueError(text)
+    return float(text.replace(decimal, b".") if decimal != b"." else text)
 
 
-def is_number(cell: bytes) -> bool | None:
+def is_number(cell: bytes, decimal: bytes = b".", missing: Iterable[bytes] = MISSING) -> bool | None:
     """Whether a cell is a number; None where it is missing, which settles nothing."""
     text = bare(cell)
-    if text in MISSING:
+    if text in missing:
         return None
     try:
-        _number(text)
+        return True if not math.isnan(to_number(text, decimal)) else None
     except ValueError:
         return False
-    return True
 
 
-def to_texts(values: NDArray[np.float64]) -> list[bytes]:
-    """The shortest text of each value that reads back exactly."""
+def to_texts(values: NDArray[np.float64], decimals: int | None = None) -> bytes:
+    """A text for each value, the shortest that reads back exactly or one with so many decimals; each ends in LF."""
+    if decimals is not None:
+        return (f"%.{decimals}f\n" * len(values) % tuple(values.tolist())).encode()
     if not len(values):
-        return []
-    texts = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
-    for k in np.flatnonzero(~np.isfinite(values)):  # JSON knows no NaN and no infinity
-        texts[k] = repr(float(values[k])).encode()
-    return texts
+        return b""
+    texts = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[1:]
+    if not (np.abs(values) < 1e15).all():
+        texts = texts.replace(b"e+", b"e")  # of which versions of orjson think differently
+    if np.isfinite(values).all():
+        return texts.translate(_LINES)
+    numbers = texts[:-1].split(b",")  # JSON knows no NaN and no infinity
+    for k in np.flatnonzero(~np.isfinite(values)):
+        numbers[k] = repr(float(values[k])).encode()
+    return b"\n".join(numbers) + b"\n"
 
 
-def replace_number(cell: bytes, text: bytes) -> bytes:
-    """The cell with another number in it; blanks and quotes stay."""
-    old = bare(cell)
-    return text if len(old) == len(cell) else cell.replace(old, text, 1)
-
-
-def _bare_numbers(text: bytes, count: int) -> NDArray[np.float64] | None:
-    # JSON reads numbers ten times faster than float(); words and brackets are kept out, since "true" is no number, and
-    # a cell with a comma in it shows in the count. What JSON refuses ("+1", ".5", an empty cell) goes the long way.
-    if text.translate(None, _BARE_NUMBERS + _BLANKS):
-        return None
-    try:
-        values = orjson.loads(b"[" + text + b"]")
-    except orjson.JSONDecodeError:
-        return None
-    return np.array(values, dtype=np.float64) if len(values) == count else None
-
-
-def _number(text: bytes) -> float:
-    if b"_" in text:  # float() takes Python's digit groups, no table means a number by them
-        raise ValueError(text)
-    return float(text)
-
-
-def _split_quoted(line: bytes, delimiter: bytes) -> Row | None:
-    """Cells of a line, or None where a quoted cell is still open at its end."""
-    row = []
-    start = 0
-    while True:
-        after = start
-        if line.startswith(b'"', start):
-            after = line.find(b'"', start + 1) + 1
-            while after and line.startswith(b'"', after):  # a doubled quote is a quote
-                after = line.find(b'"', after + 1) + 1
-            if not after:
-                return None
-        stop = line.find(delimiter, after)
-        if stop < 0:
-            row.append(line[start:])
-            return row
-        row.append(line[start:stop])
-        start = stop + 1
+_LINES = bytes.maketrans(b",]", b"\n\n")

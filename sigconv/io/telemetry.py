@@ -5,92 +5,27 @@ memory holds one piece, and where the pieces are cut changes nothing. What filte
 numbers of the chosen columns and the times, and answers with as many numbers.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sigconv.io import columns as cols
+from sigconv.engines.cpu import text
+from sigconv.io import files
+from sigconv.io import rows as cells
 from sigconv.io.columns import TelemetryError
-from sigconv.io.rows import (
-    MISSING,
-    Row,
-    bare,
-    is_blank,
-    is_number,
-    join_rows,
-    replace_number,
-    split_rows,
-    to_numbers,
-    to_texts,
-)
-from sigconv.io.timestamps import LIMIT, to_ns
+from sigconv.io.dialect import Dialect
+from sigconv.io.heads import Found, find_head
+from sigconv.io.layout import Layout, Report
+from sigconv.io.reader import Reader, Readings
+from sigconv.io.table import Filter, Table
 
 __all__ = ["Filter", "Layout", "Report", "Rewriter", "TelemetryError"]
 
-# A row longer than this is a quote that never closes, or no table.
-LONGEST_ROW = 1 << 24
-
-# Given values (rows, columns) and datetime64[ns] times or None; returns the filtered values.
-Filter = Callable[[NDArray[np.float64], NDArray[Any] | None], NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What the caller knows about the table.
-
-    Parameters
-    ----------
-    columns : sequence of str
-        Names, numbers from 1 or patterns; empty: the only column of numbers beside the time.
-    time : str, optional
-        The column of times.
-    time_unit : str
-        Unit of times that are numbers: "s", "ms", "us" or "ns" since 1970.
-    delimiter : bytes
-        The one character between cells.
-    header : bool
-        Whether the first row holds names; without, columns are called by their numbers.
-    """
-
-    columns: Sequence[str] = ()
-    time: str | None = None
-    time_unit: str = "s"
-    delimiter: bytes = b","
-    header: bool = True
-
-
-class Report:
-    """What passed through unchanged although a number or a time was wanted: how many, and where the first stood."""
-
-    KINDS = MappingProxyType(
-        {
-            "cell": ("cell that is no number", "cells that are no numbers"),
-            "short": ("row with too few cells", "rows with too few cells"),
-            "time": ("row without a readable time", "rows without a readable time"),
-            "header": ("header of nothing but numbers", ""),
-        }
-    )
-
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
-        self.first: dict[str, str] = {}
-
-    def add(self, kind: str, count: int, where: Callable[[], str]) -> None:
-        """Count occurrences; ``where`` tells the place of the first of them."""
-        if count:
-            if kind not in self.first:
-                self.first[kind] = where()
-            self.counts[kind] = self.counts.get(kind, 0) + count
-
-    def __str__(self) -> str:
-        found = [
-            f"{count} {self.KINDS[kind][count > 1]} (first: {self.first[kind]})" for kind, count in self.counts.items()
-        ]
-        return "passed through unchanged: " + "; ".join(found) if found else ""
+SNIFFED = 1 << 16  # bytes after which what the table is like has to be settled
+_NEWLINE = 10
+_STATE = 1  # version of what `Rewriter.state` returns
 
 
 class Rewriter:
@@ -99,14 +34,17 @@ class Rewriter:
     Parameters
     ----------
     make_filter : callable
-        Given the number of columns, returns the filter to use; called once, when the columns are known.
+        Given the number of columns, returns the filter to use: once, or for every key anew.
     layout : Layout
         Which columns, and how the table is written.
 
     Examples
     --------
-    >>> halve = Rewriter(lambda channels: lambda x, times: x / 2, Layout(columns=["x"]))
-    >>> b"".join([*halve.feed(b"t,x\\n0,1\\n1,"), *halve.feed(b"3"), *halve.close()])
+    >>> class Half:
+    ...     def __call__(self, values, times):
+    ...         return values / 2
+    >>> rewriter = Rewriter(lambda channels: Half(), Layout(columns=["x"]))
+    >>> b"".join([*rewriter.feed(b"t,x\\n0,1\\n1,"), *rewriter.feed(b"3"), *rewriter.close()])
     b't,x\\n0,0.5\\n1,1.5'
     """
 
@@ -114,179 +52,207 @@ class Rewriter:
         self.report = Report()
         self._make_filter = make_filter
         self._layout = layout
-        self._body: _Body | None = None
-        self._pending = b""  # a row that is not complete
-        self._held: list[Row] = []  # rows that wait until the columns are known
-        self._lines = 0  # lines written
+        self._table: Table | None = None
+        self._saved: dict[str, Any] | None = None
+        self._pending = b""  # what waits for more
+        self._began = False  # whether a byte order mark could still come
+        self._endless = False  # within a row that is too long
+        self._tried = 0  # bytes that have told too little
+        self._lines = 0  # in them
+        self._line = 1
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    @property
+    def dialect(self) -> Dialect | None:
+        """How the table is written, once that is known."""
+        return None if self._table is None else self._table.head.dialect
+
+    @property
+    def names(self) -> list[str] | None:
+        """Names of all columns, once they are known."""
+        return None if self._table is None else self._table.head.names
+
+    @property
+    def chosen(self) -> list[int] | None:
+        """Positions of the filtered columns, once they are known."""
+        return None if self._table is None else self._table.head.chosen
+
+    @property
+    def keys(self) -> list[tuple[bytes, ...]]:
+        """The key of each series so far, in the order in which they came."""
+        return list(self._table.series) if self._table else []
+
+    def feed(self, data: bytes) -> Iterator[bytes | memoryview]:
         """What can be written now that ``data`` has arrived."""
-        self._pending += data
-        rows: list[Row] = []
-        if b"\n" in data:
-            rows, self._pending = self._split(self._pending)
-        if len(self._pending) > LONGEST_ROW:
-            line = self._lines + 1 + sum(map(_count_lines, self._held + rows))
-            raise TelemetryError(f"line {line}: a row of over {LONGEST_ROW >> 20} MiB (a quote that never closes?)")
-        yield from self._rewrite(rows)
+        return self._written(self._read(data, complete=False))
 
-    def close(self) -> Iterator[bytes]:
+    def close(self) -> Iterator[bytes | memoryview]:
         """What is left to write when the input has ended."""
-        unended = bool(self._pending)
-        rows, rest = self._split(self._pending + b"\n") if unended else ([], b"")
-        if rest:  # a quote that never closes: all that follows it is one cell
-            rows.append([rest.removesuffix(b"\n")])
-        yield from self._rewrite(rows, complete=True, unended=unended)
+        return self._written(self._read(b"", complete=True))
 
-    def _split(self, text: bytes) -> tuple[list[Row], bytes]:
-        # Cells beyond the last one in use need no cutting.
-        return split_rows(text, self._layout.delimiter, -1 if self._body is None else self._body.width)
+    def rewrite(self, blocks: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+        """All that `feed` gives for the blocks, and `close` at the end; they are read by a thread on the way."""
 
-    def _rewrite(self, rows: list[Row], complete: bool = False, unended: bool = False) -> Iterator[bytes]:
-        rows, self._held = self._held + rows, []
-        start = 0
-        if self._body is None:
-            start = self._find_columns(rows, complete)
-            if self._body is None and not complete:
-                self._held = rows
-                return
-        failure = None
-        if self._body is not None:
-            failure, kept = self._body.filter_rows(rows, start, self._lines + 1)
-            rows = rows[:kept]
-        out = join_rows(rows, self._layout.delimiter)
-        self._lines += out.count(b"\n")
-        if out:
-            yield out if failure or not unended else out[:-1]
-        if failure:
-            raise TelemetryError(failure)
+        def readings() -> Iterator[bytes | Readings]:
+            for block in blocks:
+                yield from self._read(block, complete=False)
+            yield from self._read(b"", complete=True)
 
-    def _find_columns(self, rows: list[Row], complete: bool) -> int:
-        """Set up the body as soon as the columns are known; the number of rows above the data."""
-        top = next((k for k, row in enumerate(rows) if not is_blank(row)), None)
-        if top is None:
-            return 0
-        layout, first = self._layout, rows[top]
-        line = 1 + sum(map(_count_lines, rows[:top]))
-        if b"\0" in first[0]:
-            raise TelemetryError(f"line {line}: not a text in UTF-8, it holds zero bytes")
-        names = cols.names_of(first) if layout.header else [str(i + 1) for i in range(len(first))]
-        start = top + layout.header
-        time = None if layout.time is None else cols.find_one(names, layout.time)
-        if layout.columns:
-            found = dict.fromkeys(i for wanted in layout.columns for i in cols.find(names, wanted))
-            chosen = [i for i in found if i != time]
-            if not chosen:
-                raise TelemetryError(f"column {layout.columns[0]!r} is the time column; choose another")
-        else:
-            data = [row for row in rows[start:] if not is_blank(row)]
-            only = cols.only_numeric(names, data, time, complete) if data else None
-            if only is None:
-                return start
-            chosen = [only]
-        if layout.header and all(map(is_number, first)):
-            self.report.add("header", 1, lambda: f"line {line}")
-        self._body = _Body(names, chosen, time, layout.time_unit, self._make_filter(len(chosen)), self.report)
-        return start
+        with closing(files.ahead(readings())) as read:
+            yield from self._written(read)
 
+    def state(self) -> dict[str, Any]:
+        """Everything the next rows depend on, but for an incomplete one, as a flat dictionary of plain arrays."""
+        if self._table is None:
+            return self._saved or {"version": np.array(_STATE), "columns": np.array([], np.str_)}
+        keys = [part for key in self._table.series for part in key]
+        state = {
+            "version": np.array(_STATE),
+            "columns": np.array([self._table.head.names[k] for k in self._table.head.chosen]),
+            "keys": np.frombuffer(b"".join(keys), np.uint8),
+            "key_lengths": np.array([len(key) for key in keys], np.int64),
+            "latest": np.array([series.latest for series in self._table.series.values()], np.int64),
+        }
+        for k, series in enumerate(self._table.series.values()):
+            state |= {f"filter {k} {name}": value for name, value in series.filter.state().items()}
+            if series.course is not None:
+                state[f"course {k}"] = np.array(series.course.state(), np.int64)
+        return state
 
-class _Body:
-    """The rows below the header: numbers out, through the filter, and back into their cells."""
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`, before anything is fed: with the same columns and filters.
 
-    def __init__(
-        self, names: list[str], columns: list[int], time: int | None, time_unit: str, filter: Filter, report: Report
-    ) -> None:
-        self.width = max(columns if time is None else [*columns, time]) + 1
-        self._names = names
-        self._columns = columns
-        self._time = time
-        self._time_unit = time_unit
-        self._filter = filter
-        self._report = report
-        self._latest = np.datetime64(-LIMIT, "ns")  # the last row's time, and its text
-        self._latest_text = b""
-
-    def filter_rows(self, rows: list[Row], start: int, line: int) -> tuple[str | None, int]:
-        """Filter ``rows[start:]`` in place; ``line`` is the first row's line.
-
-        Returns what is wrong, if anything, and the number of rows before that.
+        Raises
+        ------
+        ValueError
+            Where the state is of another version or damaged; other columns show with the first rows.
         """
+        if "version" not in state or int(state["version"]) != _STATE:
+            raise ValueError("the state is of another version")
+        if len(state["columns"]):
+            self._saved = state
 
-        def place(row: Row) -> str:
-            return f"line {line + sum(map(_count_lines, rows[: _index(rows, row)]))}"
+    def _written(self, read: Iterator[bytes | Readings]) -> Iterator[bytes | memoryview]:
+        """The text of what was read, filtered."""
+        for block in read:
+            if isinstance(block, bytes):
+                yield block
+                continue
+            assert self._table is not None
+            out, failure = self._table.filter(block)
+            if len(out):
+                yield out
+            if failure is not None:
+                raise TelemetryError(failure)
 
-        data = [row for row in rows[start:] if not is_blank(row)]
-        short = [row for row in data if len(row) < self.width]
-        self._report.add("short", len(short), lambda: place(short[0]))
-        failure, times, kept = None, None, len(rows)
-        if self._time is not None:
-            data, times, texts = self._read_times(data, self._time, place)
-            back = self._step_back(times)
-            if back is not None:
-                earlier = texts[back - 1] if back else self._latest_text
-                failure = f"{place(data[back])}: time goes back from {_show(earlier)} to {_show(texts[back])}"
-                kept = _index(rows, data[back])
-                data, times = data[:back], times[:back]
-            if data:
-                self._latest, self._latest_text = times[-1], texts[len(data) - 1]
-        if data:
-            self._filter_columns(data, times, place)
-        return failure, kept
+    def _read(self, data: bytes, complete: bool) -> Iterator[bytes | Readings]:
+        """Rows with their numbers and times, and what passes through between them."""
+        if self._endless:
+            end = data.find(b"\n") + 1
+            yield data[: end or len(data)]
+            if not end:
+                return
+            self._line += 1
+            self._endless, data = False, data[end:]
+        if self._table is None:
+            yield from self._begin(data, complete)
+        else:
+            yield from self._go_on(data, complete)
 
-    def _read_times(
-        self, data: list[Row], column: int, place: Callable[[Row], str]
-    ) -> tuple[list[Row], NDArray[Any], list[bytes]]:
-        """The rows that have a time, their times and the texts of these."""
-        timed, times, texts, without = [], [], [], []
-        for row in data:
-            text = row[column] if column < len(row) else b""
-            try:
-                times.append(to_ns(text, self._time_unit))
-            except ValueError as error:
-                if not (self._latest_text or times) and bare(text) not in MISSING:
-                    # Not one time could be read so far: more likely a spelling that is not known than a bad cell.
-                    raise TelemetryError(f"{place(row)}: {error} (column {self._names[column]!r})") from None
-                without.append(row)
-            else:
-                timed.append(row)
-                texts.append(text)
-        self._report.add("time", len(without), lambda: place(without[0]))
-        return timed, np.array(times, dtype=np.int64).view("datetime64[ns]"), texts
+    def _begin(self, data: bytes, complete: bool) -> Iterator[bytes | Readings]:
+        """Find out what the table is like; rows wait until that is settled."""
+        self._pending += data
+        if not self._began:
+            if not complete and cells.BOM.startswith(self._pending):
+                return
+            if self._pending.startswith(cells.BOM):
+                self._pending = self._pending[len(cells.BOM) :]
+                yield cells.BOM
+            self._began = True
+        held = self._pending
+        found = self._find_head(held, complete)
+        if found is None:
+            if complete:
+                self._pending = b""
+                yield held
+            return
+        self._table = Table(Reader(found.head, self._layout, self.report), self._layout, self._make_filter)
+        if self._saved is not None:
+            _restore(self._table, self._saved)
+        self._pending = b""
+        self._line += held.count(b"\n", 0, found.start)
+        if self._layout.suffix:
+            yield found.above(held, self._table.titles, self._table.empty)
+        else:
+            yield held[: found.start]
+        yield from self._go_on(held[found.start :], complete)
 
-    def _step_back(self, times: NDArray[Any]) -> int | None:
-        """Position of the first time that is earlier than the one before it."""
-        if len(times) and times[0] < self._latest:
-            return 0
-        steps = np.flatnonzero(times[1:] < times[:-1])
-        return int(steps[0]) + 1 if len(steps) else None
+    def _find_head(self, held: bytes, complete: bool) -> Found | None:
+        """What the fewest lines that tell enough say: all that follows then depends on no cut of the input."""
+        while self._tried < SNIFFED:
+            end = held.find(b"\n", self._tried) + 1
+            endless = end - self._tried > cells.ROW_LIMIT if end else len(held) - self._tried >= cells.ROW_LIMIT
+            if endless:
+                end = self._tried
+            elif not end:
+                break
+            blank = not held[self._tried : end].strip()
+            self._tried = end
+            self._lines += not blank
+            if not (endless or end >= SNIFFED) and (blank or self._lines % (1 << max(self._lines.bit_length() - 5, 0))):
+                continue  # after many lines, one more tells little: each of the first 32 is tried, each other of 64, ..
+            found = find_head(held[:end], self._layout, self.report, settled=endless or end >= SNIFFED)
+            if found is not None:
+                return found
+            if endless:
+                line = 1 + held.count(b"\n", 0, end)
+                raise TelemetryError(
+                    f"line {line}: a row of over {cells.ROW_LIMIT} bytes before any data; is it a table?"
+                )
+        return find_head(held, self._layout, self.report, settled=True) if complete else None
 
-    def _filter_columns(self, data: list[Row], times: NDArray[Any] | None, place: Callable[[Row], str]) -> None:
-        x = np.empty((len(data), len(self._columns)))
-        odd: list[tuple[int, int]] = []  # row and column of cells that are no numbers
-        for j, i in enumerate(self._columns):
-            x[:, j], strange = to_numbers([row[i] if i < len(row) else b"" for row in data])
-            odd += [(k, i) for k in strange]
-        if odd:
-            k, i = min(odd)
-            self._report.add(
-                "cell", len(odd), lambda: f"{_show(data[k][i])} in column {self._names[i]!r}, {place(data[k])}"
-            )
-        y = self._filter(x, times)
-        changed = np.isfinite(x) & (y != x)
-        for j, i in enumerate(self._columns):
-            places = np.flatnonzero(changed[:, j])
-            for k, text in zip(places.tolist(), to_texts(y[places, j]), strict=True):
-                data[k][i] = replace_number(data[k][i], text)
+    def _go_on(self, data: bytes, complete: bool) -> Iterator[bytes | Readings]:
+        assert self._table is not None
+        if not complete and b"\n" not in data and len(self._pending) + len(data) < cells.ROW_LIMIT:
+            self._pending += data
+            return
+        buffer, size = text.padded(self._pending, data)
+        self._pending = b""
+        while size:
+            block = self._table.reader.read(buffer, size, self._line, complete)
+            self._line += block.lines
+            done = block.rows.rest
+            yield block
+            buffer, size = buffer[done:], size - done
+            if not block.rows.too_long:
+                self._pending = buffer[:size].tobytes()
+                return
+            place = f"line {self._line}"
+            if self._layout.strict:
+                raise TelemetryError(f"{place}: a row of over {cells.ROW_LIMIT} bytes")
+            self.report.add("endless", 1, place.__str__)
+            ends = np.flatnonzero(buffer[:size] == _NEWLINE)
+            self._endless = not len(ends)
+            over = size if self._endless else int(ends[0]) + 1
+            yield buffer[:over].tobytes()
+            self._line += not self._endless
+            buffer, size = buffer[over:], size - over
 
 
-def _count_lines(row: Row) -> int:
-    return 1 + sum(cell.count(b"\n") for cell in row)
-
-
-def _index(rows: list[Row], wanted: Row) -> int:
-    return next(k for k, row in enumerate(rows) if row is wanted)
-
-
-def _show(cell: bytes) -> str:
-    text = bare(cell).decode("utf-8", "replace")
-    return repr(text if len(text) <= 40 else text[:40] + "...")
+def _restore(table: Table, state: dict[str, Any]) -> None:
+    """Fill a new table with the series of a state."""
+    names = [table.head.names[k] for k in table.head.chosen]
+    if names != state["columns"].tolist():
+        then, now = (", ".join(map(repr, each)) for each in (state["columns"].tolist(), names))
+        raise TelemetryError(f"the saved state is of the columns {then}, not of {now}")
+    parts, at = [], 0
+    for length in state["key_lengths"].tolist():
+        parts.append(state["keys"][at : at + length].tobytes())
+        at += length
+    width = len(table.head.keys)
+    for k in range(len(state["latest"])):
+        series = table.series_of(tuple(parts[k * width : (k + 1) * width]))
+        prefix = f"filter {k} "
+        series.filter.restore({name[len(prefix) :]: v for name, v in state.items() if name.startswith(prefix)})
+        series.latest = int(state["latest"][k])
+        if series.course is not None:
+            series.course.restore(state[f"course {k}"].tolist())

@@ -92,7 +92,7 @@ def _fingerprint() -> str:
     """A name for everything that compiled code depends on."""
     digest = hashlib.sha256()
     here = Path(__file__).parent
-    shared = [here / f"{name}.py" for name in ("compile", "target", "tile", "shuffles", "sizes", "taps")]
+    shared = [here / f"{name}.py" for name in ("compile", "target", "tile", "shuffles", "masks", "sizes", "taps")]
     for source in [*shared, *sorted((here / "kernels").glob("*.py"))]:
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     target = host()

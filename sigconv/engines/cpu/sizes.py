@@ -3,3 +3,6 @@
 FIT_ROWS = 6  # rows of scratch that a local fit needs, each of the largest window's size
 GROUP = 16  # rows of an uneven exponential that share a base; its state keeps two numbers for each
 BLOCK = 2048  # outputs of a boxcar by time whose windows are found, then summed, then divided
+LINE = 64  # bytes of text read or written at a time: buffers are longer than their content by as many
+DATA_ROW, BLANK_ROW, COMMENT_ROW = range(3)
+ROW_START, ROW_END, ROW_KIND, ROW_CELLS, ROW_FIELDS = range(5)  # what a table of rows says of each, before its cells

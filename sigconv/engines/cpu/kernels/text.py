@@ -1,0 +1,449 @@
+"""Delimited text: where rows and cells stand, the numbers and times in them, and new texts in their place.
+
+Whole lines of 64 bytes are compared at a time; buffers are longer than their content by as many.
+"""
+
+from collections.abc import Callable
+from math import nan
+
+from numba import types
+
+from sigconv.engines.cpu import tile as t
+from sigconv.engines.cpu.kernels import compiler, inlined
+from sigconv.engines.cpu.masks import copy_line, lowest_bit, matches
+from sigconv.engines.cpu.sizes import (
+    BLANK_ROW,
+    COMMENT_ROW,
+    DATA_ROW,
+    LINE,
+    ROW_CELLS,
+    ROW_END,
+    ROW_FIELDS,
+    ROW_KIND,
+    ROW_START,
+)
+
+QUOTE, NEWLINE, RETURN, SPACE, TAB = 34, 10, 13, 32, 9
+PLUS, MINUS, POINT, COMMA, ZERO, NINE, COLON = 43, 45, 46, 44, 48, 57, 58
+
+
+@inlined
+def find(data, at, end, byte):
+    """The first place of ``byte`` in data[at:end], else ``end``."""
+    while at < end:
+        found = matches(data, at, byte)
+        if found != 0:
+            return min(at + lowest_bit(found), end)
+        at += LINE
+    return end
+
+
+@inlined
+def is_blank(byte):
+    return byte == SPACE or byte == TAB or byte == RETURN
+
+
+@inlined
+def trimmed(data, begin, end):
+    """The bounds without blanks at either end."""
+    while begin < end and is_blank(data[begin]):
+        begin += 1
+    while begin < end and is_blank(data[end - 1]):
+        end -= 1
+    return begin, end
+
+
+@inlined
+def bare(data, begin, end):
+    """The bounds of what a cell says, without the blanks and quotes around it."""
+    begin, end = trimmed(data, begin, end)
+    if end - begin >= 2 and data[begin] == QUOTE and data[end - 1] == QUOTE:
+        begin, end = trimmed(data, begin + 1, end - 1)
+    return begin, end
+
+
+@inlined
+def closing(data, at, end):
+    """Where the quoted cell that opens at ``at`` closes, else ``end``."""
+    at += 1
+    while at < end:
+        at = find(data, at, end, QUOTE)
+        if at + 1 < end and data[at + 1] == QUOTE:
+            at += 2
+        else:
+            return at
+    return end
+
+
+def split(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """Rows of data[:size] and the cells ``needed`` (sorted numbers) of each.
+
+    The table has a column for every row: its start, its end without the line end, its kind, how many cells it has,
+    then start and end of each needed cell, -1 where the row has none. found[0] is how many rows are complete,
+    found[1] where the rest begins. A quoted cell may hold line ends; where the row does not end within ``limit`` bytes
+    in this way (or, as the ``last`` one, in what there is), its quotes are ordinary. Where it does not end so either,
+    found[2] is 1.
+    """
+
+    @inlined
+    def end_of_row(data, start, size, limit, last, delimiter, quoted, needed, count, table, rows, row):
+        """The line end of the row, or -1 where it is not there; cells are noted on the way."""
+        stop = min(start + limit, size)
+        cell = 0
+        wanted = 0
+        begin = start
+        at = start
+        while at < stop:
+            special = matches(data, at, NEWLINE) | matches(data, at, delimiter)
+            if quoted:
+                special |= matches(data, at, QUOTE)
+            jump = at + LINE
+            while special != 0:
+                place = at + lowest_bit(special)
+                if place >= stop:
+                    break
+                special &= special - 1
+                byte = data[place]
+                if byte == QUOTE and quoted and byte != delimiter:
+                    if place != begin:
+                        continue
+                    place = closing(data, place, stop)
+                    if place >= stop:
+                        return -1
+                    jump = place + 1
+                    break
+                if wanted < count and needed[wanted] == cell:
+                    table[(ROW_FIELDS + 2 * wanted) * rows + row] = begin
+                    table[(ROW_FIELDS + 2 * wanted + 1) * rows + row] = place
+                    wanted += 1
+                cell += 1
+                begin = place + 1
+                if byte == NEWLINE:
+                    return finish(data, start, place, cell, wanted, count, table, rows, row)
+            at = jump
+        if last and size < start + limit:
+            if wanted < count and needed[wanted] == cell:
+                table[(ROW_FIELDS + 2 * wanted) * rows + row] = begin
+                table[(ROW_FIELDS + 2 * wanted + 1) * rows + row] = size
+                wanted += 1
+            return finish(data, start, size, cell + 1, wanted, count, table, rows, row)
+        return -1
+
+    @inlined
+    def finish(data, start, place, cells, wanted, count, table, rows, row):
+        end = place
+        if end > start and data[end - 1] == RETURN:
+            end -= 1
+        kind = DATA_ROW
+        if end == start or is_blank(data[start]):
+            k = start
+            while k < end and is_blank(data[k]):
+                k += 1
+            if k == end:
+                kind = BLANK_ROW
+        table[ROW_START * rows + row] = start
+        table[ROW_END * rows + row] = end
+        table[ROW_KIND * rows + row] = kind
+        table[ROW_CELLS * rows + row] = cells
+        if wanted > 0:  # the last cell of a row ends before a carriage return
+            where = (ROW_FIELDS + 2 * wanted - 1) * rows + row
+            table[where] = min(table[where], end)
+        for k in range(wanted, count):
+            table[(ROW_FIELDS + 2 * k) * rows + row] = -1
+            table[(ROW_FIELDS + 2 * k + 1) * rows + row] = -1
+        return place
+
+    def run(data, size, delimiter, prefix, prefix_length, limit, last, needed, count, table, rows, found):
+        at = 0
+        row = 0
+        found[2] = 0
+        while at < size:
+            comment = prefix_length > 0 and at + prefix_length <= size
+            for k in range(prefix_length):
+                comment = comment and data[at + k] == prefix[k]
+            end = -1
+            if not comment:
+                end = end_of_row(data, at, size, limit, last, delimiter, True, needed, count, table, rows, row)
+            if end < 0 and (comment or last or size >= at + limit):
+                end = end_of_row(data, at, size, limit, last, delimiter, False, needed, count, table, rows, row)
+                if end < 0:
+                    found[2] = 1 if size >= at + limit else 0
+            if end < 0:
+                break
+            if comment:
+                table[ROW_KIND * rows + row] = COMMENT_ROW
+            row += 1
+            at = min(end + 1, size)
+        found[0] = row
+        found[1] = at
+
+    return "biibiiililil", run
+
+
+def numbers(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """The numbers in ``n`` cells, to the last bit; first and last become the bounds of the bare text.
+
+    good[k] tells whether value[k] is the number; else the text is empty, or has to be read in another way. Digits
+    make an integer m < 1e18 and a power p of ten: for |p| <= 22 this power is exact, m = a + b for two floats, and
+
+        q = a/10**p,    q + (a - q 10**p + b)/10**p
+
+    (or the product likewise) is the nearest float, if the rounded correction leaves no doubt about it.
+    """
+    fma = t.scalar_fma
+    doubt = 2.0**-45
+
+    @inlined
+    def nearest(mantissa, power):
+        """The nearest float, or NaN where that is in doubt."""
+        high = float(mantissa)
+        low = float(mantissa - int(high))
+        scale = 1.0
+        ten = 10.0
+        k = abs(power)
+        while k > 0:  # exact: no factor and no product passes 10**22
+            if k & 1:
+                scale *= ten
+            k >>= 1
+            if k > 0:
+                ten *= ten
+        if low == 0.0:
+            return high / scale if power < 0 else high * scale
+        if power < 0:
+            first = high / scale
+            rest = (fma(-first, scale, high) + low) / scale
+        else:
+            first = high * scale
+            rest = fma(high, scale, -first) + low * scale
+        below = fma(rest, 1.0 - doubt, first)
+        above = fma(rest, 1.0 + doubt, first)
+        return below if below == above else nan
+
+    @inlined
+    def read(data, at, end, point):
+        """The number that data[at:end] spells, NaN where it does not or where it is in doubt."""
+        negative = data[at] == MINUS
+        if negative or data[at] == PLUS:
+            at += 1
+        mantissa = 0
+        power = 0
+        digits = 0  # that count
+        some = False
+        while at < end and data[at] >= ZERO and data[at] <= NINE:
+            mantissa = mantissa * 10 + (int(data[at]) - ZERO)
+            digits += 1 if mantissa != 0 else 0
+            some = True
+            at += 1
+            if digits > 18:
+                return nan
+        if at < end and data[at] == point:
+            at += 1
+            while at < end and data[at] >= ZERO and data[at] <= NINE:
+                mantissa = mantissa * 10 + (int(data[at]) - ZERO)
+                digits += 1 if mantissa != 0 else 0
+                power -= 1
+                some = True
+                at += 1
+                if digits > 18:
+                    return nan
+        if not some:
+            return nan
+        if at < end and (data[at] | 32) == 101:  # e or E
+            at += 1
+            down = at < end and data[at] == MINUS
+            if down or (at < end and data[at] == PLUS):
+                at += 1
+            if at >= end or at + 4 < end:
+                return nan
+            exponent = 0
+            while at < end and data[at] >= ZERO and data[at] <= NINE:
+                exponent = exponent * 10 + (int(data[at]) - ZERO)
+                at += 1
+            power += -exponent if down else exponent
+        if at < end or power < -22 or power > 22:
+            return nan
+        value = nearest(mantissa, power)
+        return -value if negative else value
+
+    def run(data, first, last, n, point, value, good):
+        for k in range(n):
+            begin, end = bare(data, first[k], last[k])
+            first[k] = begin
+            last[k] = end
+            value[k] = read(data, begin, end, point) if begin < end else nan
+            good[k] = 1 if value[k] == value[k] else 0
+
+    return "blliidb", run
+
+
+def stamps(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """Nanoseconds since 1970 in ``n`` cells: a count of 10**-digits seconds, or, for digits < 0, ISO 8601.
+
+    good[k] tells whether the cell could be read in this way; fractions beyond a nanosecond round half to even.
+    """
+
+    @inlined
+    def two(data, at):
+        """Two digits as a number, -1 where they are none."""
+        tens = int(data[at]) - ZERO
+        ones = int(data[at + 1]) - ZERO
+        return tens * 10 + ones if 0 <= tens and tens <= 9 and 0 <= ones and ones <= 9 else -1
+
+    @inlined
+    def fraction(data, at, end, digits):
+        """(so many digits of a fraction as an integer, rounded; where it ends)."""
+        value = 0
+        k = 0
+        half = 0  # the sign of what is cut off, less a half
+        while at < end and data[at] >= ZERO and data[at] <= NINE:
+            digit = int(data[at]) - ZERO
+            if k < digits:
+                value = value * 10 + digit
+            elif k == digits:
+                half = 1 if digit > 5 else (0 if digit == 5 else -1)
+            elif half == 0 and digit > 0:
+                half = 1
+            k += 1
+            at += 1
+        if k > digits and (half > 0 or (half == 0 and value % 2 == 1)):
+            value += 1
+        while k < digits:
+            value *= 10
+            k += 1
+        return value, at
+
+    @inlined
+    def days(year, month, day):
+        """Days from 1970-01-01 in the Gregorian calendar, years counted from March."""
+        y = year - 1 if month <= 2 else year
+        era = y // 400
+        of_era = y - era * 400
+        of_year = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5 + day - 1
+        return era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719468
+
+    @inlined
+    def month_length(year, month):
+        if month == 2:
+            return 29 if (year % 4 == 0 and year % 100 != 0) or year % 400 == 0 else 28
+        return 30 if month == 4 or month == 6 or month == 9 or month == 11 else 31
+
+    @inlined
+    def from_count(data, at, end, digits):
+        negative = data[at] == MINUS
+        if negative:
+            at += 1
+        whole = 0
+        some = 0
+        while at < end and data[at] >= ZERO and data[at] <= NINE:
+            if whole > 922_337_203_685_477_578:
+                return False, 0
+            whole = whole * 10 + (int(data[at]) - ZERO)
+            some += 1
+            at += 1
+        most = 9_223_372_036_854_775_807
+        scale = 1
+        for _ in range(digits):
+            scale *= 10
+            most //= 10
+        if some == 0 or whole >= most:
+            return False, 0
+        whole *= scale
+        if at < end and data[at] == POINT:
+            part, at = fraction(data, at + 1, end, digits)
+            whole += part
+        return at == end, -whole if negative else whole
+
+    @inlined
+    def from_iso(data, at, end):
+        if end - at < 10 or data[at + 4] != MINUS or data[at + 7] != MINUS:
+            return False, 0
+        century = two(data, at)
+        of_century = two(data, at + 2)
+        month = two(data, at + 5)
+        day = two(data, at + 8)
+        if century < 17 or of_century < 0 or month < 1 or month > 12 or day < 1:
+            return False, 0
+        year = century * 100 + of_century
+        if year > 2261 or day > month_length(year, month):
+            return False, 0
+        ns = days(year, month, day) * 86400
+        at += 10
+        part = 0
+        if at < end:
+            if end - at < 6 or (data[at] != SPACE and (data[at] | 32) != 116) or data[at + 3] != COLON:
+                return False, 0
+            hour = two(data, at + 1)
+            minute = two(data, at + 4)
+            second = 0
+            at += 6
+            if at < end and data[at] == COLON and end - at >= 3:
+                second = two(data, at + 1)
+                at += 3
+                if at < end and (data[at] == POINT or data[at] == COMMA):
+                    if at + 1 == end or data[at + 1] < ZERO or data[at + 1] > NINE:
+                        return False, 0
+                    part, at = fraction(data, at + 1, end, 9)
+            if hour < 0 or hour > 23 or minute < 0 or minute > 59 or second < 0 or second > 60:
+                return False, 0
+            ns += hour * 3600 + minute * 60 + second
+            if at < end and (data[at] | 32) == 122:  # z or Z
+                at += 1
+            elif end - at >= 3 and (data[at] == PLUS or data[at] == MINUS):
+                west = data[at] == MINUS
+                offset = two(data, at + 1) * 3600
+                at += 3
+                if at < end and data[at] == COLON:
+                    at += 1
+                if end - at == 2:
+                    minutes = two(data, at)
+                    if minutes < 0 or minutes > 59:
+                        return False, 0
+                    offset += minutes * 60
+                    at += 2
+                if offset < 0 or offset >= 86400:
+                    return False, 0
+                ns += offset if west else -offset
+        return at == end, ns * 1_000_000_000 + part
+
+    def run(data, first, last, n, digits, ns, good):
+        for k in range(n):
+            good[k] = 0
+            begin, end = bare(data, first[k], last[k])
+            if begin < end:
+                if digits >= 0:
+                    fine, value = from_count(data, begin, end, digits)
+                else:
+                    fine, value = from_iso(data, begin, end)
+                if fine:
+                    ns[k] = value
+                    good[k] = 1
+
+    return "blliilb", run
+
+
+def splice(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """data[:size] with texts[start[k] : stop[k]] in place of data[first[k] : last[k]]; made[0] is how long that is."""
+
+    @inlined
+    def move(source, at, end, out, to):
+        while at < end:
+            n = min(end - at, LINE)
+            copy_line(source, at, out, to)
+            at += n
+            to += n
+        return to
+
+    def run(data, size, first, last, n, texts, start, stop, out, made):
+        at = 0
+        to = 0
+        for k in range(n):
+            to = move(data, at, first[k], out, to)
+            to = move(texts, start[k], stop[k], out, to)
+            at = last[k]
+        to = move(data, at, size, out, to)
+        made[0] = to
+
+    return "billibllbl", run
+
+
+compile_kernel = compiler({"split": split, "numbers": numbers, "stamps": stamps, "splice": splice})

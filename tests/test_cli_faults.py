@@ -1,0 +1,303 @@
+"""What may go wrong around the command line: signals, closed readers, full disks, files that come and go."""
+
+import errno
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from commands import COMMAND, PROBE, answer, run, smooth, start
+
+TABLE = "time,x,y\n0,1,10\n1,2,20\n2,6,60\n"
+KILLS = max(3, int(os.environ.get("SIGCONV_EXAMPLES", "50")) // 16)
+
+
+@pytest.fixture(scope="module")
+def long_table(tmp_path_factory):
+    """Some megabytes of rows."""
+    path = tmp_path_factory.mktemp("long") / "long.csv"
+    values = np.random.default_rng(7).normal(size=300_000)
+    path.write_text("t,x\n" + "".join(f"{k},{value:.6f}\n" for k, value in enumerate(values)))
+    return path
+
+
+# Output files
+
+
+def test_output_file_appears_whole_or_not_at_all(tmp_path):
+    out = tmp_path / "out.csv"
+    assert smooth(TABLE, "-c", "x", "-w", "uniform:1", "-o", out) == ("", "", 0)
+    assert out.read_text() == TABLE
+    bad = TABLE + "1,1,1\n"
+    assert smooth(bad, "-c", "x", "-t", "time", "-o", tmp_path / "bad.csv")[2] == 1
+    assert os.listdir(tmp_path) == ["out.csv"]
+
+
+def test_nothing_is_overwritten_unless_asked(tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_text(TABLE)
+    path.chmod(0o640)
+    other = tmp_path / "other.csv"
+    other.write_text("mine")
+    assert smooth("", path, "-c", "x", "-o", other) == ("", f"sigconv: {other} exists; -y overwrites it\n", 1)
+    link = tmp_path / "link.csv"
+    link.symlink_to(path)
+    for target in (path, link):
+        message = f"sigconv: {target} is the input itself; -y replaces it\n"
+        assert smooth("", path, "-c", "x", "-w", "uniform:2", "-o", target) == ("", message, 1)
+    assert path.read_text() == TABLE
+    assert smooth("", path, "-c", "x", "-w", "uniform:2", "-y", "-o", link) == ("", "", 0)
+    assert path.read_text() == TABLE.replace("1,2,", "1,1.5,").replace("2,6,", "2,4.0,")
+    assert link.is_symlink() and stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert sorted(os.listdir(tmp_path)) == ["in.csv", "link.csv", "other.csv"]
+
+
+def test_output_to_a_device():
+    assert smooth(TABLE, "-c", "x", "-o", "/dev/null") == ("", "", 0)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_full_disk_is_named():
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run([*COMMAND, "smooth", PROBE, "-c", "x"], stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert (result.returncode, result.stderr) == (1, b"sigconv: standard output: No space left on device\n")
+    message = "sigconv: /dev/full: No space left on device\n"
+    assert smooth("", PROBE, "-c", "x", "-o", "/dev/full") == ("", message, 1)
+
+
+@pytest.mark.parametrize("source", ["file", "pipe"])
+def test_a_file_that_may_grow_no_more_leaves_nothing(tmp_path, source):
+    out = tmp_path / "out.csv"
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    data = b"" if source == "file" else PROBE.read_bytes()
+    name = PROBE if source == "file" else "-"
+    result = run("smooth", name, "-c", "x", "-o", out, data=data, preexec_fn=limit)
+    assert (result.returncode, result.stderr.decode()) == (1, f"sigconv: {out}: {os.strerror(errno.EFBIG)}\n")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_small_disk(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k", "none", disk], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a file system cannot be mounted here")
+    try:
+        result = run("smooth", PROBE, "-c", "x", "-o", disk / "out.csv")
+        message = f"sigconv: {disk / 'out.csv'}: No space left on device\n"
+        assert (result.returncode, result.stderr.decode()) == (1, message)
+        assert os.listdir(disk) == []
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "unreadable"])
+def test_inputs_that_cannot_be_read(tmp_path, kind):
+    path = tmp_path / "in.csv"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "unreadable":
+        path.write_text(TABLE)
+        path.chmod(0)
+        if os.access(path, os.R_OK):
+            pytest.skip("this user reads everything")
+    reason = {"missing": errno.ENOENT, "folder": errno.EISDIR, "unreadable": errno.EACCES}[kind]
+    message = f"sigconv: {path}: {os.strerror(reason)}\n"
+    assert smooth("", path, "-c", "x", "-o", tmp_path / "out.csv") == ("", message, 1)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_an_input_that_vanishes_is_read_to_its_end(tmp_path, long_table):
+    whole = run("smooth", long_table, "-c", "x").stdout
+    path = tmp_path / "in.csv"
+    path.write_bytes(long_table.read_bytes())
+    process = start("smooth", path, "-c", "x")
+    begun = answer(process, 100)
+    path.unlink()
+    rest, notes = process.communicate(timeout=60)
+    assert (begun + rest, notes, process.returncode) == (whole, b"", 0)
+
+
+# Pipes and signals
+
+
+def reader(*args):
+    process = start("smooth", *args)
+    process.stdin.write(b"x\n1\n3\n5")
+    process.stdin.flush()
+    return process
+
+
+def test_a_slow_pipe_is_answered_at_once():
+    process = reader("-c", "x", "-w", "uniform:2")
+    assert answer(process, 8) == b"x\n1\n2.0\n"
+    assert process.communicate(b"\n", timeout=60)[0] == b"4.0\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_it_cleanly(number, code):
+    process = reader("-c", "x", "-w", "uniform:2")
+    answer(process, 8)
+    process.send_signal(number)
+    assert process.communicate(timeout=60) == (b"", b"")
+    assert process.returncode == code
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_a_long_file_ends_behind_a_whole_row(number, long_table):
+    whole = run("smooth", long_table, "-c", "x").stdout
+    process = start("smooth", long_table, "-c", "x", stdin=subprocess.DEVNULL)
+    begun = answer(process, 1000)
+    process.send_signal(number)
+    rest, notes = process.communicate(timeout=60)
+    assert (process.returncode, notes) == (128 + number, b"")
+    assert (begun + rest).endswith(b"\n") and whole.startswith(begun + rest)
+
+
+def test_a_signal_removes_the_unfinished_file(tmp_path):
+    process = reader("-c", "x", "-o", tmp_path / "out.csv")
+    deadline = time.monotonic() + 60
+    while not os.listdir(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [name.endswith(".part") for name in os.listdir(tmp_path)] == [True]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 143
+    assert os.listdir(tmp_path) == []
+    process.communicate()
+
+
+def test_an_output_that_nobody_reads_cannot_hold_it_up(long_table):
+    process = start("smooth", long_table, "-c", "x", stdin=subprocess.DEVNULL)
+    answer(process, 1000)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 143
+    assert time.monotonic() - began < 10
+    assert process.stderr.read() == b""
+    process.communicate()
+
+
+def test_a_second_signal_ends_it_at_once(long_table):
+    process = start("smooth", "-", "-c", "x")
+    process.stdin.write(b"t,x\n" + b"1,2\n" * 10_000)
+    process.stdin.flush()
+    answer(process, 1000)
+    time.sleep(0.5)  # until its output is stuck
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    assert time.monotonic() - began < 1.5
+    process.communicate()
+
+
+def test_a_closed_pipe_ends_it_quietly():
+    shell = f"{subprocess.list2cmdline(COMMAND)} smooth - -c 1 -w uniform:2 | head -n 1; echo ${{PIPESTATUS[0]}}"
+    data = b"x\n" + b"1\n2\n" * 200_000
+    result = subprocess.run(["bash", "-c", shell], input=data, capture_output=True, timeout=60)
+    assert (result.stdout, result.stderr) == (b"x\n141\n", b"")
+
+
+def test_a_closed_pipe_ends_the_reading_of_a_file_too(long_table):
+    shell = f"{subprocess.list2cmdline(COMMAND)} smooth {long_table} -c x | head -n 1; echo ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", shell], capture_output=True, timeout=60)
+    assert (result.stdout, result.stderr) == (b"t,x\n141\n", b"")
+
+
+@pytest.mark.parametrize("before", [None, b"before\n"])
+def test_a_killed_run_leaves_no_part_under_the_name(tmp_path, long_table, rng, before):
+    out = tmp_path / "out.csv"
+    began = time.monotonic()
+    whole = run("smooth", long_table, "-c", "x").stdout
+    lasts = time.monotonic() - began
+    outcomes = set()
+    for instant in rng.uniform(0.2, 1.2, KILLS) * lasts:
+        if before is not None:
+            out.write_bytes(before)
+        process = start("smooth", long_table, "-c", "x", "-y", "-o", out, stdin=subprocess.DEVNULL)
+        time.sleep(instant)
+        process.kill()
+        process.communicate()
+        found = out.read_bytes() if out.exists() else None
+        assert found in (before, whole)
+        outcomes.add(found == whole)
+        for name in tmp_path.iterdir():
+            name.unlink()
+    assert outcomes
+
+
+def test_a_named_pipe_is_answered_and_stopped_like_any(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    process = start("smooth", pipe, "-c", "x", "-w", "uniform:2")
+    with open(pipe, "wb", buffering=0) as file:
+        file.write(b"x\n1\n3\n")
+        assert answer(process, 8) == b"x\n1\n2.0\n"
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 143 and time.monotonic() - began < 1.5
+    assert process.communicate() == (b"", b"")
+
+
+def test_the_names_of_standard_output():
+    for name in ("-", "/dev/stdout", "/proc/self/fd/1"):
+        assert (
+            run("smooth", "-", "-c", "x", "-w", "uniform:1", "-o", name, data=TABLE.encode()).stdout == TABLE.encode()
+        )
+
+
+def test_standard_input_may_be_a_file_or_closed(tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_text(TABLE)
+    with open(path, "rb") as file:
+        result = subprocess.run([*COMMAND, "smooth", "-c", "x", "-w", "uniform:1"], stdin=file, capture_output=True)
+    assert (result.returncode, result.stdout) == (0, TABLE.encode())
+    result = subprocess.run(["bash", "-c", f"{subprocess.list2cmdline(COMMAND)} smooth -c x <&-"], capture_output=True)
+    assert result.returncode == 1 and result.stderr.count(b"\n") == 1
+
+
+# Memory
+
+PEAK = """
+import sys
+from sigconv_cli.main import main
+try:
+    main()
+finally:
+    print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")), file=sys.stderr)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="no /proc")
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["smooth", "-c", "x", "-w", "uniform:1s", "-t", "t", "-o", "/dev/null"],
+        ["smooth", "-c", "x", "--suffix", "_s", "-o", "/dev/null"],
+        ["info"],
+        ["plot", "-y", "-c", "x", "-o", "p.png"],
+    ],
+    ids=lambda args: " ".join(args[:2]),
+)
+def test_memory_does_not_grow_with_the_file(tmp_path, args):
+    path = tmp_path / "long.csv"
+    peaks = []
+    for _ in range(2):
+        with open(path, "a") as file:
+            if not path.stat().st_size:
+                file.write("t,x\n")
+            file.writelines(f"{k},{k % 1000 / 8}\n" for k in range(800_000 * len(peaks), 800_000 * (len(peaks) + 1)))
+        command = [sys.executable, "-c", PEAK, *args, path]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120)
+        assert result.returncode == 0, result.stderr
+        peaks.append(int(result.stderr.split()[-1]) / 1024)
+    assert peaks[1] - peaks[0] < 8  # MiB; the second file has 11 MiB more
