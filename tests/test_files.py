@@ -75,10 +75,14 @@ def test_an_error_of_the_caller_loses_nothing_that_was_written_before():
         time.sleep(0.01)
         written.append(piece)
 
-    with pytest.raises(ZeroDivisionError), files.behind(slowly) as write:
-        for k in range(4):
-            write(b"%d" % k)
-        raise ZeroDivisionError
+    def work():
+        with files.behind(slowly) as write:
+            for k in range(4):
+                write(b"%d" % k)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
     assert len(written) == 4 and not running()
 
 
@@ -87,9 +91,13 @@ def test_an_error_of_the_writer_is_the_caller_s(pieces):
     def full(piece):
         raise OSError("full")
 
-    with pytest.raises(OSError, match="full"), files.behind(full) as write:
-        for _ in range(pieces):
-            write(b"x")
+    def work():
+        with files.behind(full) as write:
+            for _ in range(pieces):
+                write(b"x")
+
+    with pytest.raises(OSError, match="full"):
+        work()
     assert not running()
 
 

@@ -15,7 +15,7 @@ from sigconv_cli.options import told
 # Shown by `sigconv --help`; the modules themselves are imported when their command runs.
 COMMANDS = {
     "smooth": "Smooth columns of a telemetry file and keep every other byte.",
-    "plot": "Draw columns of a telemetry file over time, or over the number of the row.",
+    "plot": "Draw columns of a telemetry file over time or row number.",
     "info": "Show what a telemetry file holds: columns, gaps, times.",
     "window": "Show what a window does: weights, delay, noise gain.",
     "doctor": "Show threads, CPU and cache, and check that smoothing works.",
@@ -98,7 +98,11 @@ def main() -> None:
     """Run the command line."""
     # A terminated run leaves no half-written file behind, since the exception unwinds what is open.
     signal.signal(signal.SIGTERM, _terminate)
-    cli()
+    try:
+        cli()
+    finally:  # all is done, and the interpreter would only complain of being disturbed while it ends
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _terminate(*_: Any) -> NoReturn:

@@ -35,7 +35,7 @@ LINES = 10  # that are drawn
 @options.overwrite
 @options.quiet
 def command(source: str, columns: Sequence[str], output: str | None, overwrite: bool, quiet: bool, **rest: Any) -> None:
-    """Draw columns of a telemetry file over time, or over the number of the row.
+    """Draw columns of a telemetry file over time or row number.
 
     Missing values leave gaps. A line of many points keeps the least and the greatest value of every stretch.
     """

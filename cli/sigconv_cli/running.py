@@ -42,7 +42,7 @@ class Run:
 
         began = time.monotonic()
         rewriter = telemetry.Rewriter(self.build, self.layout)
-        keeper = Keeper(self.state, self.settings, rewriter, source) if self.state else None
+        keeper = Keeper(self.state, self.settings, rewriter) if self.state else None
         try:
             with ExitStack() as stack:
                 if self.follow:
@@ -163,7 +163,7 @@ class Run:
 class Keeper:
     """Keeps the state of a run in its file: now and then, and at the end."""
 
-    def __init__(self, path: str, settings: dict[str, str], rewriter: "Rewriter", source: str) -> None:
+    def __init__(self, path: str, settings: dict[str, str], rewriter: "Rewriter") -> None:
         from sigconv.io import saved
 
         saved.check_writable(path)
@@ -185,7 +185,7 @@ class Keeper:
         if not os.path.exists(self._path):
             return None
         notes, arrays = saved.load(self._path)
-        if difference := saved.difference(notes["settings"], self._settings):
+        if difference := saved.difference(notes.get("settings", {}), self._settings):
             raise SigconvError(f"{self._path}: {difference}")
         try:
             self._rewriter.restore(arrays)

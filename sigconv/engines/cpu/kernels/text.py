@@ -40,7 +40,7 @@ def find(data, at, end, byte):
 
 @inlined
 def is_blank(byte):
-    return byte == SPACE or byte == TAB or byte == RETURN
+    return (byte == SPACE) | (byte == TAB) | (byte == RETURN)
 
 
 @inlined
