@@ -1,6 +1,7 @@
 """Arguments: arrays as the engines take them, and one line for whatever is wrong."""
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,7 +81,7 @@ def real_array(name: str, x: Any) -> np.ndarray:
             x = np.asarray(x)
         except ValueError as error:  # nested lists of different lengths
             raise ValueError(f"{name} must be an array of numbers: {error}") from None
-    if np.ma.isMaskedArray(x):
+    if "numpy.ma" in sys.modules and np.ma.isMaskedArray(x):  # which is not imported to learn that it was not
         x = np.ma.filled(x.astype(_real_dtype(name, x.dtype)), np.nan)
     if x.dtype == object:
         try:

@@ -289,6 +289,8 @@ def text_cases(rng):
             for digits in (-1, 0, 9):
                 yield from text.read_stamps(data, first, last_, digits)
             new = np.arange(len(first)) % 3
+            listed = b"[" + b",".join(([b"0.25", b"-1e-7", b"12345678.25"] * len(first))[: len(first)]) + b"]"
+            yield np.frombuffer(text.fill(data, rows.rest, first, last_, listed), np.uint8).copy()
             yield np.frombuffer(text.splice(data, rows.rest, first, last_, b"0.25", new, new + 1), np.uint8).copy()
 
     for n in [*range(0, 40), 100, 300]:

@@ -317,8 +317,6 @@ def each(
     run: Run, sources: Sequence[str], targets: Sequence[str], jobs: int, stop: Stop
 ) -> Iterator[list[str] | Exception]:
     """The notes or the error of each input, in order; ``jobs`` at a time."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from sigconv.io import files
 
     sizes = [files.plain_size(source) for source in sources]
@@ -336,6 +334,8 @@ def each(
         if len(sources) == 1:
             yield run.smooth(sources[0], targets[0], stop, progress)
             return
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(jobs) as pool:
             yield from pool.map(one, sources, targets)
     finally:

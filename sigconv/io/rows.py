@@ -81,15 +81,21 @@ def to_texts(values: NDArray[np.float64], decimals: int | None = None) -> bytes:
         return (f"%.{decimals}f\n" * len(values) % tuple(values.tolist())).encode()
     if not len(values):
         return b""
-    texts = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[1:]
-    if not (np.abs(values) < 1e15).all():
-        texts = texts.replace(b"e+", b"e")  # of which versions of orjson think differently
+    texts = to_json(values)
     if np.isfinite(values).all():
-        return texts.translate(_LINES)
-    numbers = texts[:-1].split(b",")  # JSON knows no NaN and no infinity
+        return texts[1:].translate(_LINES)
+    numbers = texts[1:-1].split(b",")  # JSON knows no NaN and no infinity
     for k in np.flatnonzero(~np.isfinite(values)):
         numbers[k] = repr(float(values[k])).encode()
     return b"\n".join(numbers) + b"\n"
+
+
+def to_json(values: NDArray[np.float64]) -> bytes:
+    """The shortest texts that read back exactly, as a JSON list; null where a value is not finite."""
+    texts = orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)
+    if not (np.abs(values) < 1e15).all():
+        texts = texts.replace(b"e+", b"e")  # of which versions of orjson think differently
+    return texts
 
 
 _LINES = bytes.maketrans(b",]", b"\n\n")

@@ -134,7 +134,10 @@ class Table:
         x = block.values
         changed = np.isfinite(x) & ~(y == x)
         first, last = block.first[changed], block.last[changed]
-        texts = cells.to_texts(y[changed], self._layout.decimals)
+        new = y[changed]
+        if self._layout.decimals is None and self.head.dialect.decimal == b"." and np.isfinite(new).all():
+            return text.fill(block.data, done, first, last, cells.to_json(new))
+        texts = cells.to_texts(new, self._layout.decimals)
         if self._clash:
             quoted = [block.data[k - 1] == _QUOTE and k > 0 for k in first.tolist()]
             texts = self._with_quotes(texts, quoted)

@@ -15,12 +15,11 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from functools import cache, partial
 from importlib import import_module
-from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -97,9 +96,21 @@ def _fingerprint() -> str:
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     target = host()
     level = os.environ.get("NUMBA_OPT", "")
-    for fact in (version("numba"), version("llvmlite"), sys.platform, target.cpu, *sorted(target.features), level):
+    for fact in (_installed("numba"), _installed("llvmlite"), sys.platform, target.cpu, *sorted(target.features), level):
         digest.update(fact.encode() + b"\0")
     return digest.hexdigest()[:20]
+
+
+def _installed(package: str) -> str:
+    """Name and version of a package, from the folder that says so: importlib.metadata takes longer than a kernel."""
+    spec = find_spec(package)
+    place = Path(spec.origin).parents[1] if spec and spec.origin else None
+    found = sorted(path.name for path in place.glob(f"{package}-*.*-info")) if place else []
+    if found:
+        return found[0]
+    from importlib.metadata import version
+
+    return version(package)
 
 
 def _cached(name: str, dtype: str) -> Code:
@@ -131,6 +142,8 @@ def _read(path: Path) -> Code | None:
 def _write(path: Path, code: Code) -> None:
     head = json.dumps({"symbol": code.symbol, "parameters": code.parameters}).encode()
     payload = head + b"\n" + code.object_code
+    import tempfile  # seldom needed, and slow to import
+
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
         try:

@@ -1,5 +1,6 @@
 """Bytes by the line of 64: which of them are a certain one, as the bits of an integer, and moves of whole lines."""
 
+import sys
 from typing import Any
 
 from llvmlite import ir
@@ -31,6 +32,21 @@ def matches(_: Any, pointer: Any, at: Any, byte: Any) -> Any:
         return builder.bitcast(same, _BITS)
 
     return types.int64(_BYTES, types.int64, types.uint8), codegen
+
+
+@intrinsic
+def word(_: Any, pointer: Any, at: Any) -> Any:
+    """Eight bytes from pointer[at], the first one lowest."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        address = builder.bitcast(builder.gep(args[0], [args[1]]), _BITS.as_pointer())
+        value = builder.load(address, align=1)
+        if sys.byteorder == "big":
+            swap = ir.FunctionType(_BITS, [_BITS])
+            value = builder.call(cgutils.get_or_insert_function(builder.module, swap, "llvm.bswap.i64"), [value])
+        return value
+
+    return types.int64(_BYTES, types.int64), codegen
 
 
 @intrinsic

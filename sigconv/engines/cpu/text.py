@@ -99,11 +99,21 @@ def splice(
 ) -> memoryview:
     """data[:size] with texts[start[k] : stop[k]] in place of data[first[k] : last[k]], which ascend."""
     first, last, start, stop = (np.ascontiguousarray(places, np.int64) for places in (first, last, start, stop))
-    out = np.empty(size + int((stop - start).sum()) + LINE, np.uint8)
-    made = np.empty(1, np.int64)
+    out, made = np.empty(size + int((stop - start).sum()) + LINE, np.uint8), np.empty(1, np.int64)
     new, _ = padded(texts)
     kernel("text.splice")(
         address(data), size, address(first), address(last), len(first), address(new), address(start), address(stop),
         address(out), address(made),
+    )  # fmt: skip
+    return out[: made[0]].data
+
+
+def fill(data: NDArray[np.uint8], size: int, first: Places, last: Places, texts: bytes) -> memoryview:
+    """data[:size] with the elements of the JSON list ``texts`` in place of data[first[k] : last[k]], which ascend."""
+    out, made = np.empty(size + len(texts) + LINE, np.uint8), np.empty(1, np.int64)
+    new, length = padded(texts)
+    kernel("text.fill")(
+        address(data), size, address(first), address(last), len(first), address(new), length, address(out),
+        address(made),
     )  # fmt: skip
     return out[: made[0]].data

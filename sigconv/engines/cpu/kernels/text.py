@@ -10,7 +10,7 @@ from numba import types
 
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
-from sigconv.engines.cpu.masks import copy_line, lowest_bit, matches
+from sigconv.engines.cpu.masks import copy_line, lowest_bit, matches, word
 from sigconv.engines.cpu.sizes import (
     BLANK_ROW,
     COMMENT_ROW,
@@ -73,6 +73,17 @@ def closing(data, at, end):
         else:
             return at
     return end
+
+
+@inlined
+def move(source, at, end, out, to):
+    """out[to:] = source[at:end]; where that ends."""
+    while at < end:
+        n = min(end - at, LINE)
+        copy_line(source, at, out, to)
+        at += n
+        to += n
+    return to
 
 
 def split(real: types.Float) -> tuple[str, Callable[..., None]]:
@@ -220,6 +231,19 @@ def numbers(real: types.Float) -> tuple[str, Callable[..., None]]:
         return below if below == above else nan
 
     @inlined
+    def eight_digits(data, at):
+        """The number of eight digits, -1 where they are none: neighbours are joined to pairs, to fours, to all."""
+        v = word(data, at)
+        if (v & -0x0F0F0F0F0F0F0F10) != 0x3030303030303030:
+            return -1
+        if ((v + 0x0606060606060606) & -0x0F0F0F0F0F0F0F10) != 0x3030303030303030:
+            return -1
+        v &= 0x0F0F0F0F0F0F0F0F
+        v = (v * (10 * 2**8 + 1) >> 8) & 0x00FF00FF00FF00FF
+        v = (v * (100 * 2**16 + 1) >> 16) & 0x0000FFFF0000FFFF
+        return v * (10000 * 2**32 + 1) >> 32
+
+    @inlined
     def read(data, at, end, point):
         """The number that data[at:end] spells, NaN where it does not or where it is in doubt."""
         negative = data[at] == MINUS
@@ -229,6 +253,13 @@ def numbers(real: types.Float) -> tuple[str, Callable[..., None]]:
         power = 0
         digits = 0  # that count
         some = False
+        if end - at >= 8:
+            eight = eight_digits(data, at)
+            if eight >= 0:
+                mantissa = eight
+                digits = 8
+                some = True
+                at += 8
         while at < end and data[at] >= ZERO and data[at] <= NINE:
             mantissa = mantissa * 10 + (int(data[at]) - ZERO)
             digits += 1 if mantissa != 0 else 0
@@ -238,6 +269,15 @@ def numbers(real: types.Float) -> tuple[str, Callable[..., None]]:
                 return nan
         if at < end and data[at] == point:
             at += 1
+            while end - at >= 8 and digits <= 10:
+                eight = eight_digits(data, at)
+                if eight < 0:
+                    break
+                mantissa = mantissa * 100_000_000 + eight
+                digits += 8 if mantissa != 0 else 0
+                power -= 8
+                some = True
+                at += 8
             while at < end and data[at] >= ZERO and data[at] <= NINE:
                 mantissa = mantissa * 10 + (int(data[at]) - ZERO)
                 digits += 1 if mantissa != 0 else 0
@@ -424,15 +464,6 @@ def stamps(real: types.Float) -> tuple[str, Callable[..., None]]:
 def splice(real: types.Float) -> tuple[str, Callable[..., None]]:
     """data[:size] with texts[start[k] : stop[k]] in place of data[first[k] : last[k]]; made[0] is how long that is."""
 
-    @inlined
-    def move(source, at, end, out, to):
-        while at < end:
-            n = min(end - at, LINE)
-            copy_line(source, at, out, to)
-            at += n
-            to += n
-        return to
-
     def run(data, size, first, last, n, texts, start, stop, out, made):
         at = 0
         to = 0
@@ -446,4 +477,23 @@ def splice(real: types.Float) -> tuple[str, Callable[..., None]]:
     return "billibllbl", run
 
 
-compile_kernel = compiler({"split": split, "numbers": numbers, "stamps": stamps, "splice": splice})
+def fill(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """As `splice`, the new texts being the elements of the JSON list texts[:length]."""
+
+    def run(data, size, first, last, n, texts, length, out, made):
+        at = 0
+        to = 0
+        begin = 1
+        for k in range(n):
+            to = move(data, at, first[k], out, to)
+            end = find(texts, begin, length - 1, COMMA)
+            to = move(texts, begin, end, out, to)
+            begin = end + 1
+            at = last[k]
+        to = move(data, at, size, out, to)
+        made[0] = to
+
+    return "billibibl", run
+
+
+compile_kernel = compiler({"split": split, "numbers": numbers, "stamps": stamps, "splice": splice, "fill": fill})
