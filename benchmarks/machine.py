@@ -29,6 +29,8 @@ def limit_threads(threads: int) -> None:
     """Give every library that reads its thread count at import the same one; call it before importing any of them."""
     for name in THREAD_VARIABLES:
         os.environ[name] = str(threads)
+    # What is installed has its byte code beside it; so has what runs from a checkout, from the second time on.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def cpu_name() -> str:
