@@ -127,6 +127,9 @@ def _read(text: str) -> Window:
     if name == "named":
         name, _, rest = (part.strip() for part in rest.partition(":"))
     positional, options = _arguments(rest)
+    close = difflib.get_close_matches(name, _SHAPES, n=1) if options else []
+    if close:
+        raise ValueError(f"{name!r} takes no {next(iter(options))}=; did you mean {close[0]!r}?")
     if options or not positional or not name:
         name = name or "hann"
         raise ValueError(f"write {name}:32, or {name}:32,8.6 where it has a parameter")

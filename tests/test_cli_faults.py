@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from commands import COMMAND, PROBE, answer, run, smooth, start, until
 
+from sigconv.io import saved
+
 TABLE = "time,x,y\n0,1,10\n1,2,20\n2,6,60\n"
 KILLS = max(3, int(os.environ.get("SIGCONV_EXAMPLES", "50")) // 16)
 
@@ -256,6 +258,26 @@ def test_a_killed_run_leaves_no_part_under_the_name(tmp_path, long_table, rng, b
     assert outcomes
 
 
+def test_a_killed_run_leaves_a_state_that_loads(tmp_path, rng):
+    table, state = tmp_path / "table.csv", tmp_path / "state"
+    table.write_text("x\n" + "".join(f"{k}\n" for k in range(1000)))
+    began = time.monotonic()
+    arguments = ("smooth", table, "-c", "x", "-w", "uniform:500", "--state", state)
+    assert run(*arguments).returncode == 0
+    lasts = time.monotonic() - began
+    rows = 1000
+    for instant in rng.uniform(0.3, 1.2, KILLS) * lasts:
+        process = start(*arguments, stdin=subprocess.DEVNULL)
+        time.sleep(instant)
+        process.kill()
+        process.communicate()
+        _, arrays = saved.load(state)
+        now = int(next(value for name, value in arrays.items() if name.endswith("/rows")))
+        assert now in (rows, rows + 1000)  # the state before this run, or the one after it
+        rows = now
+    assert run(*arguments).returncode == 0
+
+
 def test_a_named_pipe_is_answered_and_stopped_like_any(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -320,4 +342,4 @@ def test_memory_does_not_grow_with_the_file(tmp_path, args):
         result = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120)
         assert result.returncode == 0, result.stderr
         peaks.append(int(result.stderr.split()[-1]) / 1024)
-    assert peaks[1] - peaks[0] < 24  # MiB; the second file has 35 MiB more
+    assert peaks[1] - peaks[0] < 24, peaks  # MiB; the second file has 35 MiB more

@@ -95,6 +95,12 @@ def test_tokens_repeated_headers_and_long_rows():
     assert facts["passed over"] == {"repeat": 1, "long": 1}
 
 
+def test_rows_without_a_time():
+    facts = info("time,x\n1,1\n,2\nsoon,3\n4,4\n")
+    assert {key: facts["columns"][0][key] for key in ("count", "missing", "odd")} == dict(count=2, missing=1, odd=1)
+    assert (facts["rows"], facts["passed over"]) == (2, {"time": 2})
+
+
 def test_info_of_what_is_not_there():
     assert command("info", "nowhere.csv") == ("", "sigconv: nowhere.csv: No such file or directory\n", 1)
     assert command("info", "-t", "tiem", data=TABLE)[1:] == (
@@ -207,6 +213,22 @@ def test_names_and_units_are_written_on_the_picture(tmp_path):
     text, _ = drawn(tmp_path, "id,a $x$\nu,1\nv,2\nu,2\n", "-c", "2", "--by", "id")
     for label in ("u", "v", "row"):
         assert f"<!-- {label} -->" in text
+
+
+@pytest.mark.parametrize(
+    ("data", "axis"),
+    [
+        ("when,time (s),x\n1,0,1\n2,1,2\n", "time (s)"),
+        ("date;time;x\n2024-05-01;10:00;1\n2024-05-01;11:00;2\n", "date time"),
+        ("a,x\nu,1\nv,2\n", "row"),
+        ("start,time,end time,x\n1,1,2,1\n2,2,3,2\n", "row"),  # which of them?
+        ("time (s),x\n,1\n5,2\n6,3\n", "time (s)"),
+        ("time (s),x\n5,1\n3,2\n6,3\n", "time (s)"),  # a line that goes back shows that
+        ("time,x\n3/4/2024,1\n4/4/2024,2\n", "row"),
+    ],
+)
+def test_times_are_found_where_there_is_one_column_of_them(tmp_path, data, axis):
+    assert f"<!-- {axis} -->" in drawn(tmp_path, data, "-c", "x")[0]
 
 
 def test_many_lines_and_what_is_left_out(tmp_path):

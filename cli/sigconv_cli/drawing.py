@@ -1,6 +1,6 @@
 """``sigconv smooth --plot``: the columns before and after."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Drawing:
 
         return watched
 
-    def save(self, rewriter: "Rewriter", time: Sequence[str], title: str) -> str:
+    def save(self, rewriter: "Rewriter", title: str) -> str:
         """Draw the picture; a note where not all of it could be drawn."""
         from sigconv.io import files, pictures
 
@@ -51,7 +51,7 @@ class Drawing:
                 curves.append(pictures.Curve(labels[1], *watcher.after[k].points()))
             panels.append(pictures.Panel(name, curves))
         timed = self._watchers[0].timed
-        place = pictures.axis_name(rewriter.names, time) if timed else "row"
+        place = pictures.axis_name(rewriter.names, rewriter.time or []) if timed else "row"
         data = pictures.draw(panels, self._kind, title=title, place=place, timed=timed)
         with files.writing(self._path, overwrite=self._overwrite) as write:
             write(data)

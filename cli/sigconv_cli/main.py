@@ -1,5 +1,6 @@
 """The ``sigconv`` command: finds subcommands on demand and turns every error into one line."""
 
+import gc
 import os
 import signal
 import sys
@@ -96,6 +97,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line."""
+    # Start-up is most of what a small file takes: no pool for linear algebra that nobody does, few looks for garbage.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.set_threshold(50_000, 20, 100)
     # A terminated run leaves no half-written file behind, since the exception unwinds what is open.
     signal.signal(signal.SIGTERM, _terminate)
     try:

@@ -38,6 +38,18 @@ def usage(build: Callable[..., Any], *args: Any, **options: Any) -> Any:
         raise click.UsageError(str(error), click.get_current_context()) from None
 
 
+def duration(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int:
+    """Nanoseconds; 0 where none is given."""
+    if value is None:
+        return 0
+    from sigconv.checks import duration as checked
+
+    try:
+        return checked(str(parameter.human_readable_name), value)
+    except ValueError as error:
+        raise click.UsageError(str(error), ctx) from None
+
+
 def _character(ctx: click.Context, parameter: click.Parameter, value: str | None) -> bytes | None:
     """One character; ``tab`` and ``\\t`` are the tabulator."""
     if value in (None, "auto"):

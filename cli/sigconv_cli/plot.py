@@ -37,7 +37,8 @@ LINES = 10  # that are drawn
 def command(source: str, columns: Sequence[str], output: str | None, overwrite: bool, quiet: bool, **rest: Any) -> None:
     """Draw columns of a telemetry file over time or row number.
 
-    Missing values leave gaps. A line of many points keeps the least and the greatest value of every stretch.
+    The column of times is found where there is only one. Missing values leave gaps. A line of many points keeps the
+    least and the greatest value of every stretch.
     """
     context = click.get_current_context()
     if source == "-" and sys.stdin.isatty():
@@ -62,7 +63,7 @@ def command(source: str, columns: Sequence[str], output: str | None, overwrite: 
         return watchers[-1]
 
     name = files.title(source)
-    rewriter = Rewriter(watcher, Layout(columns=columns, **rest))
+    rewriter = Rewriter(watcher, Layout(columns=columns, seeks_time=True, in_order=False, **rest))
     progress = Progress(files.plain_size(source), not quiet)
     try:
         for _ in rewriter.rewrite(progress.counted(files.read_blocks(source))):
@@ -83,7 +84,7 @@ def command(source: str, columns: Sequence[str], output: str | None, overwrite: 
     label = chosen[0] if len(chosen) == 1 else units.pop() if len(units) == 1 else ""
     timed = watchers[0].timed
     panel = pictures.Panel(label, curves[:LINES])
-    place = pictures.axis_name(rewriter.names, rest["time"]) if timed else "row"
+    place = pictures.axis_name(rewriter.names, rewriter.time or []) if timed else "row"
     with files.writing(output, overwrite=overwrite) as write:
         write(pictures.draw([panel], kind, title=os.path.basename(name), place=place, timed=timed))
     if not quiet:

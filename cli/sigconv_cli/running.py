@@ -58,7 +58,7 @@ class Run:
             keeper.save()
         notes = self._notes(source, rewriter, began)
         if self.drawing:
-            notes.append(self.drawing.save(rewriter, self.layout.time, os.path.basename(files.title(source))))
+            notes.append(self.drawing.save(rewriter, os.path.basename(files.title(source))))
         return [note for note in notes if note]
 
     def _notes(self, source: str, rewriter: "Rewriter", began: float) -> list[str]:
@@ -96,9 +96,12 @@ class Run:
                 self._answer(source, write, rewriter, keeper if is_stream(output) else None, stop, progress)
         except Stopped as end:
             # An output that disappears with the run has taken nothing, and the state must not say otherwise.
-            if keeper and is_stream(output) and end.orderly:
+            if is_stream(output) and end.orderly:
+                if not keeper:
+                    write_waiting(rewriter, write)
                 stack.close()  # what waits to be written goes first
-                keeper.save()
+                if keeper:
+                    keeper.save()
             raise
 
     def _answer(
@@ -155,8 +158,11 @@ class Run:
                 if keeper:
                     keeper.tick(bool(block))
         except Stopped as end:
-            if keeper and end.orderly:
-                keeper.save()
+            if end.orderly:
+                if keeper:
+                    keeper.save()
+                else:
+                    write_waiting(rewriter, write)
             raise
 
 
@@ -208,15 +214,21 @@ class Keeper:
         from sigconv.io import saved
 
         notes: dict[str, Any] = {"settings": self._settings}
-        above = lines_above(self._rewriter)
+        above = self._rewriter.above
         if self.follower is not None and above is not None:
             place = self.follower.place
             # What is left of a row that has not ended is read again.
-            notes["place"] = [place.device, place.inode, place.offset - len(self._rewriter._pending)]
+            notes["place"] = [place.device, place.inode, place.offset - self._rewriter.waiting]
             notes["above"] = above
             if os.path.isfile(self.output):
                 notes["written"] = os.path.getsize(self.output)
         saved.save(self._path, notes, self._rewriter.state())
+
+
+def write_waiting(rewriter: "Rewriter", write: "Write") -> None:
+    """Write the rows that wait for late ones: none will come."""
+    for piece in rewriter.release():
+        write(piece)
 
 
 def first_lines(source: str, count: int) -> bytes:
@@ -237,12 +249,6 @@ def without_lines(write: "Write", count: int) -> "Write":
         write(piece)
 
     return rest
-
-
-def lines_above(rewriter: "Rewriter") -> int | None:
-    """Lines above the first row of data, once that is known."""
-    dialect = rewriter.dialect
-    return None if dialect is None else dialect.top + dialect.header + dialect.units
 
 
 def is_stream(output: str) -> bool:

@@ -57,6 +57,12 @@ DEFAULT_WINDOW = "exponential:span=10"
 )
 @click.option("--max-gap", metavar="DURATION", help="Start afresh after a silence longer than this, such as 10s.")
 @click.option(
+    "--reorder",
+    callback=options.duration,
+    metavar="DURATION",
+    help="Put rows in order that come late by at most this, such as 5s.  [default: times that go back are an error]",
+)
+@click.option(
     "--min-samples",
     type=click.IntRange(min=1),
     default=1,

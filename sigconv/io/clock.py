@@ -41,6 +41,7 @@ _UNIT_IN_NAME = re.compile(
     re.IGNORECASE,
 )
 _BLANKS = b" \t\r"
+_LAYOUTS = YEAR_FIRST + YEAR_LAST
 _NOTHING = -(2**63)  # stands for the row before the first
 
 
@@ -72,6 +73,8 @@ class Clock:
     kind: str
     unit: str
     settles: bool
+    words: tuple[str, ...]
+    """What `from_words` makes the same clock from."""
     _reader: Reader
     _zone: ZoneInfo | None = None  # of wall-clock times
 
@@ -113,7 +116,8 @@ class Clock:
         texts = [text for text in map(_joined, samples) if text]
         if not texts:
             raise Unsettled(f"column {name!r}: no time in the first {len(samples)} rows")
-        place = _load_zone(zone) if zone else None
+        if zone:
+            _load_zone(zone)  # an unknown one is an error even where it is not needed
         comma = decimal == b","
         if format in ("epoch", *DIGITS):
             if format != "epoch":
@@ -122,7 +126,7 @@ class Clock:
                 unit = format
             return cls._of_epoch(texts, unit, name, comma)
         if format is not None and format != "iso":
-            return cls._of_format(texts, format, place, name)
+            return cls._of_format(texts, format, zone, name)
         for text in texts:
             count = text.replace(b",", b".", 1) if comma else text
             if format is None and is_epoch(count) and not _is_stamp(text, unit, name):
@@ -132,14 +136,54 @@ class Clock:
                 layouts = [layout for layout in layouts if layout in ("%Y-%m-%d", "%Y%m%d")]
             if layouts:
                 single = len(samples[0]) == 1
-                return cls._of_dates(texts, _settle_order(layouts, texts, text, name), place, single)
+                return cls._of_dates(texts, _settle_order(layouts, texts, text, name), zone, single)
             if format is None and is_clock(text):
-                if place:
+                if zone:
                     raise ValueError(f"column {name!r}: a time zone needs dates, {shown(text)} has none")
-                return cls("other", "s", True, read_clock)
+                return cls.from_words(["clock"])
         if format == "iso":
             raise ValueError(f"column {name!r}: {shown(texts[0])} is no time in ISO 8601")
         raise ValueError(f"column {name!r}: {shown(texts[0])} is no time in a known layout; say --time-format")
+
+    @classmethod
+    def from_words(cls, words: Sequence[str]) -> "Clock":
+        """The clock that has these `words`.
+
+        Raises
+        ------
+        ValueError
+            Where they are none of a clock.
+
+        Examples
+        --------
+        >>> clock = Clock.from_words(["epoch", "ms", "."])
+        >>> clock.kind, clock.unit, clock.words
+        ('epoch', 'ms', ('epoch', 'ms', '.'))
+        """
+        told = tuple(words)
+        match told:
+            case ("epoch", unit, ("." | ",") as decimal) if unit in DIGITS:
+                read = _read_comma_epoch if decimal == "," else read_epoch
+                return cls("epoch", unit, False, told, partial(read, unit=unit))
+            case ("iso",):
+                return cls("iso", "s", False, told, partial(read_dated, layout=YEAR_FIRST[0]))
+            case ("clock",):
+                return cls("other", "s", True, told, read_clock)
+            case ("dates", layout) if layout in _LAYOUTS:
+                return cls("other", "s", False, told, partial(read_dated, layout=layout))
+            case ("zoned dates", layout) if layout in _LAYOUTS:
+                return cls("other", "s", False, told, partial(read_dated, layout=layout, zoned=True))
+            case ("local dates", layout, zone) if layout in _LAYOUTS:
+                read = partial(read_dated, layout=layout, zoned=False)
+                return cls("other", "s", True, told, read, _load_zone(zone))
+            case ("format", format, zone):
+                reader, directives = strptime_reader(format)
+                dated = not directives.isdisjoint("YyGcx")
+                if not dated and zone:
+                    raise ValueError(f"a time zone needs dates, time format {format!r} has none")
+                local = _load_zone(zone) if zone and "z" not in directives else None
+                return cls("other", "s", not dated or local is not None, told, reader, local)
+        raise ValueError(f"{told!r} is no clock")
 
     @classmethod
     def _of_epoch(cls, texts: list[bytes], unit: str | None, name: str, comma: bool) -> "Clock":
@@ -152,30 +196,24 @@ class Clock:
         unit = unit or _unit_in(name) or _unit_by_magnitude(first)
         if abs(read_epoch(first, unit)) > LIMIT:
             raise ValueError(f"column {name!r}: {out_of_range(first, unit)}")
-        return cls("epoch", unit, False, partial(_read_comma_epoch if comma else read_epoch, unit=unit))
+        return cls.from_words(["epoch", unit, "," if comma else "."])
 
     @classmethod
-    def _of_dates(cls, texts: list[bytes], layout: str, place: ZoneInfo | None, single: bool) -> "Clock":
-        if place is None:
-            kind = "iso" if single and layout == "%Y-%m-%d" else "other"
-            return cls(kind, "s", False, partial(read_dated, layout=layout))
+    def _of_dates(cls, texts: list[bytes], layout: str, zone: str | None, single: bool) -> "Clock":
+        if not zone:
+            return cls.from_words(["iso"] if single and layout == YEAR_FIRST[0] else ["dates", layout])
         # With a zone given, times with and without one of their own do not mix: what the first says holds for all.
         local = partial(read_dated, layout=layout, zoned=False)
         if any(_reads(local, text) for text in texts):
-            return cls("other", "s", True, local, place)
-        return cls("other", "s", False, partial(read_dated, layout=layout, zoned=True))
+            return cls.from_words(["local dates", layout, zone])
+        return cls.from_words(["zoned dates", layout])
 
     @classmethod
-    def _of_format(cls, texts: list[bytes], format: str, place: ZoneInfo | None, name: str) -> "Clock":
-        if format in YEAR_FIRST + YEAR_LAST:
-            clock = cls._of_dates(texts, format, place, single=False)
+    def _of_format(cls, texts: list[bytes], format: str, zone: str | None, name: str) -> "Clock":
+        if format in _LAYOUTS:
+            clock = cls._of_dates(texts, format, zone, single=False)
         else:
-            reader, directives = strptime_reader(format)
-            dated = not directives.isdisjoint("YyGcx")
-            if not dated and place:
-                raise ValueError(f"a time zone needs dates, time format {format!r} has none")
-            local = place if "z" not in directives else None
-            clock = cls("other", "s", not dated or local is not None, reader, local)
+            clock = cls.from_words(["format", format, zone or ""])
         if not any(_reads(clock._reader, text) for text in texts):
             raise ValueError(f"column {name!r}: {shown(texts[0])} does not fit the time format {format!r}")
         return clock
@@ -196,6 +234,13 @@ class Clock:
                 ns, ok[k] = 0, False
             values.append(ns)
         return np.array(values, dtype=np.int64), ok
+
+    @property
+    def lacks(self) -> str:
+        """What a single time leaves open where the clock `settles`, in words."""
+        if self._zone is None:
+            return "a time of day without a date says no day"
+        return f"in {self._zone.key} an hour of autumn comes twice"
 
     def course(self) -> "Course":
         """What the order of one key's rows settles, before the first row."""

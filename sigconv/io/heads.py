@@ -1,7 +1,7 @@
 """What the first rows of a table tell: how it is written, its names, and which columns are meant."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sigconv.engines.cpu import text
 from sigconv.engines.cpu.sizes import COMMENT_ROW, DATA_ROW
@@ -9,7 +9,7 @@ from sigconv.io import columns as cols
 from sigconv.io import rows as cells
 from sigconv.io.clock import Clock, Unsettled
 from sigconv.io.columns import TelemetryError
-from sigconv.io.dialect import sniff
+from sigconv.io.dialect import Dialect, sniff
 from sigconv.io.layout import Layout, Report
 from sigconv.io.reader import Head
 
@@ -19,6 +19,8 @@ class Found:
     """A head, and where the rows that it was read from end."""
 
     head: Head
+    held: bytes
+    """The start of the table, as far as it was looked at."""
     start: int
     """Where the data begins."""
     title: int
@@ -26,48 +28,46 @@ class Found:
     units: int
     """Where the row of units ends likewise."""
 
-    def above(self, held: bytes, titles: bytes, empty: bytes) -> bytes:
+    @property
+    def lines(self) -> int:
+        """Lines above the data."""
+        return self.held.count(b"\n", 0, self.start)
+
+    def above(self, titles: bytes = b"", empty: bytes = b"") -> bytes:
         """What stands above the data, with new columns at the ends of its rows."""
         parts, at = [], 0
         for end, cell in ((self.title, titles), (self.units, empty)):
             if end >= 0:
-                parts += [held[at:end], cell]
+                parts += [self.held[at:end], cell]
                 at = end
-        return b"".join([*parts, held[at : self.start]])
+        return b"".join([*parts, self.held[at : self.start]])
 
 
-def find_head(held: bytes, layout: Layout, report: Report, settled: bool) -> Found | None:
+def find_head(held: bytes, layout: Layout, report: Report, settled: bool, past: Head | None = None) -> Found | None:
     """What ``held``, the start of a table, tells about it.
 
-    None where that is not enough; where ``settled``, nothing more will come before it has to be.
+    None where that is not enough; where ``settled``, nothing more will come before it has to be. What is found out
+    goes by ``past``, a head that was settled earlier, as far as the names are the same.
 
     Raises
     ------
     TelemetryError
         Where a column that is wanted is not there, or no way to read times is found.
     """
-    dialect = sniff(
-        held, delimiter=layout.delimiter, decimal=layout.decimal, header=layout.header, comment=layout.comment,
-        complete=settled,
-    )  # fmt: skip
+    dialect = _dialect(held, layout, settled, past)
     if dialect is None:
         return None
     top = _after_lines(held, dialect.top)
-    data, size = text.padded(held[top:])
-    rows = text.split(
-        data, size, held.count(b"\n") + 1, delimiter=dialect.delimiter, comment=dialect.comment,
-        limit=cells.ROW_LIMIT, last=settled, needed=[],
-    )  # fmt: skip
+    rows = _split(held[top:], dialect, settled)
     kinds = rows.kind.tolist()
-    first = next(
-        (k for k, kind in enumerate(kinds) if kind == DATA_ROW or (dialect.header and kind == COMMENT_ROW and not k)),
-        None,
-    )
+    first = _first(kinds, dialect)
     if first is None:
         return None
 
+    delimiter = dialect.delimiter
+
     def row(k: int) -> list[bytes]:
-        return cells.cells_of(held[top + rows.start[k] : top + rows.end[k]], dialect.delimiter)
+        return cells.cells_of(held[top + rows.start[k] : top + rows.end[k]], delimiter)
 
     line = 1 + held.count(b"\n", 0, top + int(rows.start[first]))
     header = row(first)
@@ -82,21 +82,30 @@ def find_head(held: bytes, layout: Layout, report: Report, settled: bool) -> Fou
         names = cols.names_of(header)
         title, start = top + int(rows.end[first]), _next_row(rows, first, top)
         del below[0]
+        if dialect.units and past is not None:
+            if not below and not settled:
+                return None
+            if not below or any(cells.is_number(cell, dialect.decimal) for cell in row(below[0])):
+                dialect = replace(dialect, units=False)  # this table has none
         if dialect.units and below:
             units, start = top + int(rows.end[below[0]]), _next_row(rows, below[0], top)
             del below[0]
     sample = [row(k) for k in below[: cols.SAMPLE]]
     enough = settled or len(sample) == cols.SAMPLE
-    time, clock = _times(names, sample, dialect.decimal, layout, enough)
-    keys = [cols.find_one(names, wanted) for wanted in layout.keys]
-    if time and clock is None and not enough:
+    times = _times(names, sample, dialect.decimal, layout, enough, past)
+    if times is None:
         return None
+    time, clock = times
+    keys = [cols.find_one(names, wanted) for wanted in layout.keys]
+    before = past and _same_columns(names, past, past.chosen)
     if layout.columns:
         found = {i for wanted in layout.columns for i in cols.find(names, wanted)}
         chosen = sorted(found - {*time, *keys})
         if not chosen:
             what = "time" if found & {*time} else "key"
             raise TelemetryError(f"column {layout.columns[0]!r} is the {what} column; choose another")
+    elif before:
+        chosen = sorted(before)
     else:
         only = cols.only_numeric(names, sample, {*time, *keys}, dialect.decimal, enough) if sample else None
         if only is None:
@@ -105,34 +114,104 @@ def find_head(held: bytes, layout: Layout, report: Report, settled: bool) -> Fou
     if layout.header and all(cells.is_number(cell, dialect.decimal) for cell in header):
         report.add("header", 1, lambda: f"line {line}")
     bare = [cells.bare(cell) for cell in header] if dialect.header else []
-    return Found(Head(dialect, names, bare, len(names), chosen, time, keys, clock), start, title, units)
+    head = Head(dialect, names, bare, len(names), chosen, time, keys, clock)
+    return Found(head, held, start, title, units)
+
+
+def _dialect(held: bytes, layout: Layout, settled: bool, past: Head | None) -> Dialect | None:
+    """How a table is written: as before where it begins as before, else as its rows tell."""
+    delimiter, decimal = layout.delimiter, layout.decimal
+    if past is not None:
+        before = past.dialect
+        wanted = (layout.delimiter, layout.decimal, layout.header, layout.comment)
+        own = (before.delimiter, before.decimal, before.header, before.comment)
+        if all(a in (None, b) for a, b in zip(wanted, own, strict=True)):
+            alike = _begins_alike(held, past, settled)
+            if alike is None:
+                return None
+            if alike:
+                return before
+            delimiter, decimal = before.delimiter, before.decimal
+    return sniff(
+        held, delimiter=delimiter, decimal=decimal, header=layout.header, comment=layout.comment, complete=settled
+    )
+
+
+def _begins_alike(held: bytes, past: Head, settled: bool) -> bool | None:
+    """Whether the header stands where it stood in a former table; None where that cannot be told yet."""
+    before = past.dialect
+    if held.count(b"\n") < before.top:
+        return False if settled else None
+    top = _after_lines(held, before.top)
+    rows = _split(held[top:], before, settled)
+    first = _first(rows.kind.tolist(), before)
+    if first is None:
+        return False if settled else None
+    if not before.header:
+        return not before.top
+    header = cells.cells_of(held[top + rows.start[first] : top + rows.end[first]], before.delimiter)
+    if rows.kind[first] == COMMENT_ROW:
+        header[0] = header[0].removeprefix(before.comment)
+    return cols.names_of(header) == past.names
+
+
+def _same_columns(names: list[str], past: Head, columns: list[int]) -> list[int] | None:
+    """Where columns of a former table stand in this one; None where that cannot be told."""
+    if names == past.names:
+        return columns
+    wanted = [past.names[k] for k in columns]
+    return [names.index(name) for name in wanted] if all(names.count(name) == 1 for name in wanted) else None
+
+
+def _split(held: bytes, dialect: Dialect, settled: bool) -> text.Rows:
+    data, size = text.padded(held)
+    return text.split(
+        data, size, held.count(b"\n") + 1, delimiter=dialect.delimiter, comment=dialect.comment,
+        limit=cells.ROW_LIMIT, last=settled, needed=[],
+    )  # fmt: skip
+
+
+def _first(kinds: list[int], dialect: Dialect) -> int | None:
+    """The header, which may be commented out, or the first row."""
+    return next(
+        (k for k, kind in enumerate(kinds) if kind == DATA_ROW or (dialect.header and kind == COMMENT_ROW and not k)),
+        None,
+    )
 
 
 def _times(
-    names: list[str], sample: list[list[bytes]], decimal: bytes, layout: Layout, enough: bool
-) -> tuple[list[int], Clock | None]:
-    """The columns of times, and the clock that reads them as soon as a time has come."""
+    names: list[str], sample: list[list[bytes]], decimal: bytes, layout: Layout, enough: bool, past: Head | None
+) -> tuple[list[int], Clock | None] | None:
+    """The columns of times and the clock that reads them, if there is any time; None where more rows have to tell."""
     time = [cols.find_one(names, wanted) for wanted in layout.time]
-    if not time and not layout.needs_time:
+    needed = bool(time or layout.needs_time or layout.reorder)
+    if not (needed or layout.seeks_time):
         return [], None
-    if not time:
-        found = _find_times(names, sample, decimal, layout)
-        if not found and sample:
+    if past is not None and past.clock is not None:
+        before = _same_columns(names, past, past.time)
+        if before and time in ([], before):
+            return before, past.clock
+    if not sample:
+        return (time, None) if enough else None
+    try:
+        time = time or _find_times(names, sample, decimal, layout)
+        if not time:
+            what = "--reorder" if layout.reorder else "a window or --max-gap"
             raise TelemetryError(
-                f"a window or --max-gap is a duration, and no column is called time or holds dates; name the column "
+                f"{what} is a duration, and no column is called time or holds dates; name the column "
                 f"of times with -t from {cols.listed(names)}"
             )
-        time = found
-    if not sample:
-        return time, None
-    try:
-        return time, _clock(names, sample, time, decimal, layout)
-    except Unsettled as error:
-        if enough:
-            raise TelemetryError(str(error)) from None
-        return time, None
-    except ValueError as error:
+        clock = _clock(names, sample, time, decimal, layout)
+    except (ValueError, TelemetryError) as error:
+        if not enough and (isinstance(error, Unsettled) or not needed):
+            return None
+        if not needed:
+            return [], None
         raise TelemetryError(str(error)) from None
+    if clock.settles and layout.reorder:
+        name = " and ".join(names[k] for k in time)
+        raise TelemetryError(f"column {name!r}: --reorder needs times that are complete in themselves; {clock.lacks}")
+    return time, clock
 
 
 def _clock(names: list[str], sample: list[list[bytes]], time: list[int], decimal: bytes, layout: Layout) -> Clock:
@@ -144,23 +223,40 @@ def _clock(names: list[str], sample: list[list[bytes]], time: list[int], decimal
 
 
 def _find_times(names: list[str], sample: list[list[bytes]], decimal: bytes, layout: Layout) -> list[int]:
-    """The column that is called time, or else holds dates; a date and a time of day side by side count as one."""
+    """The column of dates, else of numbers that is called time; a date and a time of day side by side count as one.
+
+    Raises
+    ------
+    Unsettled
+        Where a column of dates is there, but its rows do not tell how they are written.
+    """
     called = [k for k, name in enumerate(names) if cols.is_called_time(name)]
     dated = [k for k, name in enumerate(names) if cols.is_called_date(name)]
-    texts = [k for k in range(len(names)) if any(cells.is_number(row[k]) is False for row in sample if k < len(row))]
+    texts = {k for k in range(len(names)) if any(cells.is_number(row[k]) is False for row in sample if k < len(row))}
     both = [[*dated, *called]] if len(dated) == len(called) == 1 and dated != called else []
+    unsettled = []
 
     def readable(columns: list[int]) -> bool:
-        told = [cell for cell in _cells(sample, columns) if all(map(cells.bare, cell))]
+        told = [cell for cell in _cells(sample, columns) if all(map(_is_told, cell))]
         try:
-            return bool(told) and bool(_clock(names, sample, columns, decimal, layout).read(told)[1].all())
+            return bool(_clock(names, sample, columns, decimal, layout).read(told)[1].all())
+        except Unsettled as error:
+            if texts.issuperset(columns) or not told:
+                unsettled.append(error)
         except ValueError:
-            return False
+            pass
+        return False
 
-    for candidates in (both, [[k] for k in called], [[k] for k in dated], [[k] for k in texts]):
-        fits = [columns for columns in candidates if readable(columns)]
+    empty = {k for k in range(len(names)) if not any(k < len(row) and _is_told(row[k]) for row in sample)}
+    of_dates = [[k for k in columns if k in texts | empty] for columns in (called, dated)] + [sorted(texts)]
+    for candidates in (both, *([[k] for k in columns] for columns in of_dates), None):
+        if candidates is None:
+            if unsettled:
+                raise unsettled[0]
+            candidates = [[k] for k in called]
+        fits = [candidate for candidate in candidates if readable(candidate)]
         if len(fits) > 1:
-            told = cols.listed([names[columns[0]] for columns in fits])
+            told = cols.listed([names[candidate[0]] for candidate in fits])
             raise TelemetryError(f"several columns hold times; choose with -t from {told}")
         if fits:
             return fits[0]
@@ -170,6 +266,10 @@ def _find_times(names: list[str], sample: list[list[bytes]], decimal: bytes, lay
 def _cells(sample: list[list[bytes]], columns: Iterable[int]) -> list[tuple[bytes, ...]]:
     wanted = list(columns)
     return [tuple(row[k] for k in wanted) for row in sample if len(row) > max(wanted, default=0)]
+
+
+def _is_told(cell: bytes) -> bool:
+    return cells.bare(cell) not in cells.MISSING
 
 
 def _next_row(rows: text.Rows, k: int, top: int) -> int:

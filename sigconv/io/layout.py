@@ -25,6 +25,12 @@ class Layout:
         Name of the zone of times that name none, such as Europe/Berlin; otherwise UTC.
     needs_time : bool
         Whether the filter needs times, so that their column is looked for where none is named.
+    seeks_time : bool
+        Whether it is looked for, and rows have no times where none or more than one is found.
+    in_order : bool
+        Whether times that go back are an error.
+    reorder : int
+        Nanoseconds by which rows may come late to be put in the order of their times; 0: they stay as they come.
     delimiter, decimal : bytes, optional
         The character between cells, and the one in front of decimals.
     header : bool, optional
@@ -48,6 +54,9 @@ class Layout:
     time_format: str | None = None
     time_zone: str | None = None
     needs_time: bool = False
+    seeks_time: bool = False
+    in_order: bool = True
+    reorder: int = 0
     delimiter: bytes | None = None
     decimal: bytes | None = None
     header: bool | None = None

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sigconv.errors import SigconvError
-from sigconv.io.columns import find_one
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,9 +104,9 @@ def draw(panels: Sequence[Panel], kind: str, *, title: str = "", place: str = "r
     return buffer.getvalue()
 
 
-def axis_name(names: Sequence[str], time: Sequence[str]) -> str:
-    """What the axis of times is called, where ``time`` are the columns that were asked for."""
-    return " ".join(names[find_one(names, wanted)] for wanted in time) or "time"
+def axis_name(names: Sequence[str], time: Sequence[int]) -> str:
+    """What the axis of times is called, where ``time`` are the positions of their columns."""
+    return " ".join(names[k] for k in time) or "time"
 
 
 def unit_of(name: str) -> str:

@@ -68,6 +68,8 @@ class Readings:
     """Bounds of the bare texts of these."""
     times: Places | None = None
     """Nanoseconds since 1970, as far as a row alone can tell."""
+    origin: Places | None = None
+    """Line of every row, where these have changed places."""
 
     def __post_init__(self) -> None:
         self._view = self.data.data
@@ -78,7 +80,21 @@ class Readings:
     def row(self, k: int) -> bytes:
         return bytes(self._view[self.rows.start[k] : self.rows.end[k]])
 
+    @property
+    def text(self) -> memoryview:
+        """All of the rows."""
+        return self._view[self.rows.start[0] : self.rows.rest] if len(self.rows) else self._view[:0]
+
+    def lines_of_rows(self) -> Places:
+        """The line on which each row starts."""
+        if self.origin is not None:
+            return self.origin
+        ends = np.flatnonzero(self.data[: self.rows.rest] == _NEWLINE)
+        return self.line + np.searchsorted(ends, self.rows.start)
+
     def place(self, k: int) -> str:
+        if self.origin is not None:
+            return f"line {self.origin[k]}"
         return f"line {self.line + np.count_nonzero(self.data[: self.rows.start[k]] == _NEWLINE)}"
 
     def keep(self, wanted: Any) -> None:
@@ -146,6 +162,11 @@ class Reader:
         if len(at) == len(block.rows):
             return block.rows.first[k], block.rows.last[k]
         return block.rows.first[k][at], block.rows.last[k][at]
+
+    def time_text(self, block: Readings, row: int) -> str:
+        """The time of a row as it stands there, for a message."""
+        cut = [block.cut(*self.cells(block, column, np.array([row])))[0] for column in self.head.time]
+        return show(b" ".join(map(cells.bare, cut)))
 
     def _refuse(self, block: Readings, kind: str, at: Places, why: str) -> Places:
         """Count rows that pass through; where nothing may, the first of them ends the work."""

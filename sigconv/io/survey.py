@@ -1,7 +1,8 @@
 """What a table holds, found in one pass: counts and extremes of its columns, steps of its times."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,13 +11,10 @@ from numpy.typing import NDArray
 
 from sigconv.io import rows as cells
 from sigconv.io.clock import Course
-from sigconv.io.columns import TelemetryError
 from sigconv.io.heads import Found
+from sigconv.io.intake import Intake
 from sigconv.io.layout import Layout, Report
 from sigconv.io.reader import Head, Readings
-from sigconv.io.table import Filter
-from sigconv.io.telemetry import Rewriter
-from sigconv.io.traces import Watcher
 
 _STEPS = 4096  # different steps that are told apart exactly
 _REMEMBERED = 4096  # texts whose meaning is remembered
@@ -136,57 +134,50 @@ def survey(blocks: Iterable[bytes], layout: Layout) -> Survey:
     >>> seen.steps.median, seen.steps.largest
     (1000000000, 2000000000)
     """
-    look = _Look(replace(layout, columns=["*"], needs_time=True, strict=False, suffix=""))
-    for _ in look.rewrite(blocks):
-        pass
-    return look.seen
+    look = _Look(replace(layout, columns=["*"], seeks_time=True, strict=False, suffix=""))
+    return look.through(blocks)
 
 
-class _Look(Rewriter):
-    """Reads a table as a filter would be given it, and writes nothing."""
+class _Look:
+    """Goes through what a filter would be given."""
 
     def __init__(self, layout: Layout) -> None:
-        super().__init__(_no_filter, layout)
-        self.seen = Survey(report=self.report)
+        self._intake = Intake(layout)
+        self._missing = cells.MISSING | layout.na
+        self._seen = Survey(report=self._intake.report)
         self._course: Course | None = None
         self._known: dict[bytes, bool] = {}  # texts, and whether they are odd
 
-    def _find_head(self, held: bytes, complete: bool) -> Found | None:
-        try:
-            found = super()._find_head(held, complete)
-        except TelemetryError:
-            if self._layout.time or not self._layout.needs_time:
-                raise
-            self._layout = replace(self._layout, needs_time=False)  # a table without times
-            self._tried = self._lines = 0
-            found = super()._find_head(held, complete)
-        if found is not None:
-            head = self.seen.head = found.head
-            self.seen.columns = [Column(name, k + 1, time=k in head.time) for k, name in enumerate(head.names)]
-            self._course = None if head.clock is None else head.clock.course()
-        return found
+    def through(self, blocks: Iterable[bytes]) -> Survey:
+        """All that there is to see."""
+        with closing(self._intake.parts_ahead(blocks)) as parts:
+            for part in parts:
+                if isinstance(part, Found):
+                    self._begin(part.head)
+                elif isinstance(part, Readings):
+                    self._look(part)
+        return self._seen
 
-    def _written(self, read: Iterator[bytes | Readings]) -> Iterator[bytes | memoryview]:
-        for block in read:
-            if isinstance(block, Readings):
-                self._look(block)
-        yield from ()
+    def _begin(self, head: Head) -> None:
+        self._seen.head = head
+        self._seen.columns = [Column(name, k + 1, time=k in head.time) for k, name in enumerate(head.names)]
+        self._course = None if head.clock is None else head.clock.course()
 
     def _look(self, block: Readings) -> None:
-        assert self._table is not None
-        head = self._table.head
-        self.seen.rows += len(block.at)
+        reader, columns = self._intake.reader, self._seen.columns
+        assert reader is not None
+        self._seen.rows += len(block.at)
         if block.times is not None and self._course is not None:
-            self.seen.steps.add(self._course.settle(block.times))
-        for column in head.time:
-            seen = self.seen.columns[column]
+            self._seen.steps.add(self._course.settle(block.times))
+        for column in reader.head.time:
+            seen = columns[column]
             seen.count += len(block.at)
-            for rows in block.untimed:
-                odd = sum(map(self._is_odd, block.cut(*self._table.reader.cells(block, column, rows))))
-                seen.odd += odd
-                seen.missing += len(rows) - odd
-        for j, column in enumerate(head.chosen):
-            seen = self.seen.columns[column]
+            told = block.cut(*reader.cells(block, column, block.untimed))
+            odd = sum(map(self._is_odd, told))
+            seen.odd += odd
+            seen.missing += len(told) - odd
+        for j, column in enumerate(reader.head.chosen):
+            seen = columns[column]
             there = ~np.isnan(block.values[:, j])
             first, last = block.first[~there, j], block.last[~there, j]
             odd = sum(map(self._is_odd, block.cut(first, last)))
@@ -199,14 +190,10 @@ class _Look(Rewriter):
         told = self._known.get(cell)
         if told is None:
             bare = cells.bare(cell)
-            told = bare not in cells.MISSING | self._layout.na and cells.is_number(cell) is not None
+            told = bare not in self._missing and cells.is_number(cell) is not None
             if len(self._known) < _REMEMBERED:
                 self._known[cell] = told
         return told
-
-
-def _no_filter(channels: int) -> Filter:
-    return Watcher(None, channels)
 
 
 def _coarse(steps: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -11,9 +11,11 @@ from sigconv.engines.cpu import text
 from sigconv.io import rows as cells
 from sigconv.io.clock import Course
 from sigconv.io.layout import Layout
-from sigconv.io.reader import Head, Numbers, Places, Reader, Readings, show
+from sigconv.io.reader import Head, Numbers, Places, Reader, Readings
+from sigconv.io.reorder import remedy
 
-_EARLIEST = np.iinfo(np.int64).min
+SAVED = "the time of the saved state"
+_EARLIEST = int(np.iinfo(np.int64).min)
 _QUOTE, _END = 34, 10
 
 
@@ -37,7 +39,7 @@ class Series:
     filter: Filter
     course: Course | None
     latest: int = _EARLIEST
-    latest_text: str = "the time of the saved state"
+    latest_text: str = SAVED
 
 
 class Table:
@@ -101,6 +103,7 @@ class Table:
         """Bring the times of each series in their final form; one that goes back ends the work."""
         at, times = block.at, block.times
         assert times is not None
+        newest = max((series.latest for series in self.series.values()), default=_EARLIEST)
         for series, mine in groups:
             own = times[mine]
             if series.course is not None:
@@ -109,17 +112,16 @@ class Table:
                 continue
             before = np.concatenate([[series.latest], own[:-1]])
             back = np.flatnonzero(own < before)
-            if len(back):
+            if len(back) and self._layout.in_order:
                 k = int(back[0])
                 row = int(at[mine][k])
-                earlier = self._time_text(block, int(at[mine][k - 1])) if k else series.latest_text
-                told = f"time goes back from {earlier} to {self._time_text(block, row)}"
+                since = self.reader.time_text(block, int(at[mine][k - 1])) if k else series.latest_text
+                told = f"time goes back from {since} to {self.reader.time_text(block, row)}"
+                if series.course is None and since != SAVED:
+                    latest = max(newest, int(times[at < row].max(initial=_EARLIEST)))
+                    told += remedy(latest - int(own[k]))
                 block.failures.append((row, f"{block.place(row)}: {told}"))
-            series.latest, series.latest_text = int(own[-1]), self._time_text(block, int(at[mine][-1]))
-
-    def _time_text(self, block: Readings, row: int) -> str:
-        cut = [block.cut(*self.reader.cells(block, column, np.array([row])))[0] for column in self.head.time]
-        return show(b" ".join(map(cells.bare, cut)))
+            series.latest, series.latest_text = int(own[-1]), self.reader.time_text(block, int(at[mine][-1]))
 
     def _filter(self, x: Numbers, times: Places | None, groups: Sequence[tuple[Series, Any]]) -> Numbers:
         stamps = None if times is None else times.view("datetime64[ns]")
