@@ -19,7 +19,8 @@ LAYERS = [
     [f"sigconv.{name}" for name in ("smoothing", "linear", "layers", "pooling", "grad", "images")]
     + [f"sigconv.{part}" for part in ("causal", "_layout", "_diagnostics", "_fft")],
     ["sigconv.plan", "sigconv.engines", "sigconv.config"],
-    [f"sigconv.engines.cpu.{name}" for name in ("kernels", "compile", "masks", "shuffles", "sizes", "tile", "taps", "target")],
+    [f"sigconv.engines.cpu.{name}" for name in ("kernels", "compile", "target", "sizes", "taps")]
+    + [f"sigconv.engines.cpu.{name}" for name in ("tile", "shuffles", "masks")],
     [f"sigconv.{name}" for name in ("windows", "borders", "geometry", "checks", "times", "errors")]
     + [f"sigconv.{part}" for part in ("_window", "_durations")],
 ]

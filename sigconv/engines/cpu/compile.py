@@ -96,7 +96,8 @@ def _fingerprint() -> str:
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     target = host()
     level = os.environ.get("NUMBA_OPT", "")
-    for fact in (_installed("numba"), _installed("llvmlite"), sys.platform, target.cpu, *sorted(target.features), level):
+    packages = _installed("numba"), _installed("llvmlite")
+    for fact in (*packages, sys.platform, target.cpu, *sorted(target.features), level):
         digest.update(fact.encode() + b"\0")
     return digest.hexdigest()[:20]
 
