@@ -36,22 +36,13 @@ def _polynomial(degree: int) -> list[float]:
     return [float(c / reach**i) for i, c in enumerate(fit)]
 
 
-@cache
-def tile_functions(count: int, lanes: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """``(exp, decay)`` for float64 tiles: exp(v) for v <= 0, and the decay of z >= 0."""
-    _, _, _, spread, _ = t.shape(types.float64, count, lanes)
-    fma, sub, mul, negative = t.fma, t.sub, t.mul, t.negative
-    where_less, power_of_two = t.where_less, t.power_of_two
-    c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 = _polynomial(10)
+def _horner(coefficients: list[float], spread: Callable[..., Any]) -> Callable[..., Any]:
+    """A polynomial of degree ten on tiles of the shape that ``spread`` makes."""
+    c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 = coefficients
+    fma = t.fma
 
     @inlined
-    def reduced(v):
-        """v = n ln 2 + r: (2**n, expm1(r)), each step on all vectors so that they overlap."""
-        v = where_less(spread(-700.0), v, v, spread(-700.0))
-        shifted = fma(v, spread(_LOG2E), spread(_ROUNDER))
-        n = sub(shifted, spread(_ROUNDER))
-        r = fma(n, spread(-_LN2_HIGH), v)
-        r = fma(n, spread(-_LN2_LOW), r)
+    def polynomial(r):
         p = fma(spread(c10), r, spread(c9))
         p = fma(p, r, spread(c8))
         p = fma(p, r, spread(c7))
@@ -61,7 +52,28 @@ def tile_functions(count: int, lanes: int) -> tuple[Callable[..., Any], Callable
         p = fma(p, r, spread(c3))
         p = fma(p, r, spread(c2))
         p = fma(p, r, spread(c1))
-        p = fma(p, r, spread(c0))
+        return fma(p, r, spread(c0))
+
+    return polynomial
+
+
+@cache
+def tile_functions(count: int, lanes: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """``(exp, decay)`` for float64 tiles: exp(v) for v <= 0, and the decay of z >= 0."""
+    _, _, _, spread, _ = t.shape(types.float64, count, lanes)
+    fma, sub, mul, negative = t.fma, t.sub, t.mul, t.negative
+    where_less, power_of_two = t.where_less, t.power_of_two
+    polynomial = _horner(_polynomial(10), spread)
+
+    @inlined
+    def reduced(v):
+        """v = n ln 2 + r: (2**n, expm1(r)), each step on all vectors so that they overlap."""
+        v = where_less(spread(-700.0), v, v, spread(-700.0))
+        shifted = fma(v, spread(_LOG2E), spread(_ROUNDER))
+        n = sub(shifted, spread(_ROUNDER))
+        r = fma(n, spread(-_LN2_HIGH), v)
+        r = fma(n, spread(-_LN2_LOW), r)
+        p = polynomial(r)
         return power_of_two(shifted), fma(mul(p, r), r, r)
 
     @inlined
@@ -93,34 +105,16 @@ def brief_functions(count: int, lanes: int) -> tuple[Callable[..., Any], Callabl
     _, _, _, spread, _ = t.shape(types.float64, count, lanes)
     fma, sub, mul = t.fma, t.sub, t.mul
 
-    def share(coefficients: list[float]) -> Callable[..., Any]:
-        c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10 = coefficients
-
-        @inlined
-        def evaluated(z):
-            r = sub(z, spread(BRIEF / 2))
-            p = fma(spread(c10), r, spread(c9))
-            p = fma(p, r, spread(c8))
-            p = fma(p, r, spread(c7))
-            p = fma(p, r, spread(c6))
-            p = fma(p, r, spread(c5))
-            p = fma(p, r, spread(c4))
-            p = fma(p, r, spread(c3))
-            p = fma(p, r, spread(c2))
-            p = fma(p, r, spread(c1))
-            return fma(p, r, spread(c0))
-
-        return evaluated
-
-    growing, losing = share(_over_brief(np.expm1)), share(_over_brief(lambda z: -np.expm1(-z)))
+    growing = _horner(_over_brief(np.expm1), spread)
+    losing = _horner(_over_brief(lambda z: -np.expm1(-z)), spread)
 
     @inlined
     def growth(z):
-        return fma(growing(z), z, spread(1.0))
+        return fma(growing(sub(z, spread(BRIEF / 2))), z, spread(1.0))
 
     @inlined
     def loss(z):
-        return mul(losing(z), z)
+        return mul(losing(sub(z, spread(BRIEF / 2))), z)
 
     return growth, loss
 
