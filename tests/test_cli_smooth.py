@@ -273,3 +273,36 @@ def test_progress_is_shown_on_a_terminal_after_a_second():
     assert "MB/s" in shown and "\x1b[2m" in shown and shown.endswith("\r")
     assert "\x1b" not in on_a_terminal("-", "-c", "x", NO_COLOR="1")
     assert on_a_terminal("-", "-c", "x", "-q") == ""
+
+
+def test_beside_the_file_missing_values_get_the_estimate():
+    text = "t,x\n0,1\n1,NA\n2,4\n3,\n4,\n"
+    found = lines(text, "-c", "x", "-w", "uniform:2", "--suffix", "_s")
+    assert found == ["t,x,x_s", "0,1,1.0", "1,NA,1.0", "2,4,4.0", "3,,4.0", "4,,"]
+    assert lines(text, "-c", "x", "-w", "uniform:2") == text.splitlines()
+    chain = lines(text, "-c", "x", "-w", "uniform:2", "-w", "uniform:2", "--suffix", "_s")
+    assert chain == ["t,x,x_s", "0,1,1.0", "1,NA,1.0", "2,4,4.0", "3,,4.0", "4,,"]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["-o", "a", "--state", "a"], "--state a is the output"),
+        (["-o", "a.png", "--plot", "a.png", "-y"], "--plot a.png is the output"),
+        (["--plot", "table.svg", "table.svg", "-y"], "--plot table.svg is an input"),
+        (["--state", "b.svg", "--plot", "b.svg"], "--plot b.svg is the file of --state"),
+    ],
+)
+def test_one_file_cannot_be_two_things(tmp_path, monkeypatch, args, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "table.svg").write_text(TABLE)
+    _, notes, code = smooth(TABLE, "-c", "x", *args)
+    assert message in notes and code == 2
+    assert (tmp_path / "table.svg").read_text() == TABLE and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_state_of_many_keys_is_taken_up_quickly(tmp_path):
+    text = "k,x\n" + "".join(f"k{k},{k}\n" for k in range(1500))
+    state = tmp_path / "state"
+    for expected in ("k7,7", "k7,7"):
+        assert lines(text, "-c", "x", "--by", "k", "-w", "uniform:3", "--state", state)[8] == expected

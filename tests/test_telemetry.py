@@ -176,3 +176,25 @@ def test_a_row_that_is_too_long_passes_through(monkeypatch, cuts):
 
 def doubled(channels):
     return lambda x, times: x * 2
+
+
+def test_dates_that_cannot_be_told_are_not_passed_over_for_another_column():
+    data = b"date,time,x\n1/2/2024,12:00:00,1\n1/3/2024,12:00:30,2\n"
+    with pytest.raises(TelemetryError, match="cannot tell day from month"):
+        rewrite(data, identity, Layout(columns=["x"], needs_time=True))
+    settled = data + b"1/13/2024,12:01:00,4\n"
+    assert rewrite(settled, identity, Layout(columns=["x"], needs_time=True)) == settled
+    with pytest.raises(TelemetryError, match="column 'Timestamp': cannot tell day from month"):
+        rewrite(b"Timestamp,x,time_on\n1/5/2022 0:00,1,5\n", identity, Layout(columns=["x"], needs_time=True))
+    with pytest.raises(TelemetryError, match="column 'time': '24:00:00' is no time"):
+        rewrite(b"time,x\n24:00:00,1\n", identity, Layout(columns=["x"], needs_time=True))
+
+
+def test_lines_at_the_top_can_be_skipped():
+    data = b"Logger,ABC\nSerial,12\n\nt,x\n0,1\n1,2\n"
+    assert rewrite(data, doubled, Layout(columns=["x"], skip=3)) == b"Logger,ABC\nSerial,12\n\nt,x\n0,2.0\n1,4.0\n"
+
+
+def test_patterns_leave_out_times():
+    assert rewrite(b"time,a,b\n1,2,3\n", doubled, Layout(columns=["*"])) == b"time,a,b\n1,4.0,6.0\n"
+    assert rewrite(b"time,a,b\n1,2,3\n", doubled, Layout(columns=["t*"])) == b"time,a,b\n2.0,2,3\n"

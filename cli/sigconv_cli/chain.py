@@ -15,14 +15,17 @@ RANKING = ("median", "hampel")
 class Chain:
     """Smoothers in a row, each fed what the one before gave."""
 
-    def __init__(self, specs: Sequence[str], policies: dict[str, Any], channels: int) -> None:
+    def __init__(self, specs: Sequence[str], policies: dict[str, Any], channels: int, fills: bool = False) -> None:
         import numpy as np
 
         from sigconv import Smoother
 
-        # "keep": what is missing in the file is missing for every window, as if each read the other's output.
+        # "keep": what is missing in the file is missing for every window, as if each read the other's output. Beside
+        # the file there is room for the estimate.
+        treatments = ["keep"] * (len(specs) - 1) + ["omit" if fills else "keep"]
         self._stages = [
-            Smoother(spec, channels=channels, nan_policy="keep", **_fitting(spec, policies)) for spec in specs
+            Smoother(spec, channels=channels, nan_policy=treatment, **_fitting(spec, policies))
+            for spec, treatment in zip(specs, treatments, strict=True)
         ]
         self._timed = [_needs_times(stage, np.empty((0, channels))) for stage in self._stages]
 
@@ -56,10 +59,13 @@ def spelled(specs: Sequence[str]) -> list[str]:
     return [_read_weights(spec[1:]) if spec.startswith("@") else spec for spec in specs]
 
 
-def builder(specs: Sequence[str], policies: dict[str, Any]) -> tuple[Callable[[int], Chain], bool]:
-    """What makes the filter for a number of columns, and whether it needs times; refuses what cannot work."""
-    trial = options.usage(Chain, specs, policies, 1)
-    return lambda channels: Chain(specs, policies, channels), trial.needs_times
+def builder(specs: Sequence[str], policies: dict[str, Any], fills: bool) -> tuple[Callable[[int], Chain], bool]:
+    """What makes the filter for a number of columns, and whether it needs times; refuses what cannot work.
+
+    Where it ``fills``, missing values get the estimate at their place.
+    """
+    trial = options.usage(Chain, specs, policies, 1, fills)
+    return lambda channels: Chain(specs, policies, channels, fills), trial.needs_times
 
 
 def _needs_times(stage: Any, nothing: Any) -> bool:

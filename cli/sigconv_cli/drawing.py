@@ -1,5 +1,7 @@
 """``sigconv smooth --plot``: the columns before and after."""
 
+import errno
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,9 @@ class Drawing:
         self._kind = pictures.kind_of(path)
         if not files.is_device(path):
             files.refuse_existing(path, overwrite)
+            folder = os.path.dirname(path) or "."
+            if not os.path.isdir(folder):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
         self._watchers: list[Watcher] = []
 
     def watching(self, build: Callable[[int], Any]) -> "Callable[[int], Watcher]":

@@ -136,6 +136,13 @@ _WRITTEN = [
         help="The first row holds names, or is data: columns then go by their numbers.  [default: found]",
     ),
     click.option(
+        "--skip",
+        type=click.IntRange(min=0),
+        default=0,
+        metavar="N",
+        help="Lines at the top that are no part of the table.  [default: found]",
+    ),
+    click.option(
         "--comment",
         default="auto",
         callback=_prefix,

@@ -314,6 +314,18 @@ def outputs(sources: Sequence[str], output: str, overwrite: bool, follow: bool =
     return found
 
 
+def refuse_clashes(files: dict[str, str | None], sources: Sequence[str], targets: Sequence[str]) -> None:
+    """Refuse a file beside the output that is an input, the output, or another such file."""
+    taken = {os.path.realpath(name): "the output" for name in targets if name != "-"}
+    taken |= {os.path.realpath(name): "an input" for name in sources if name != "-"}
+    for option, name in files.items():
+        if name is None:
+            continue
+        if (place := os.path.realpath(name)) in taken:
+            raise click.UsageError(f"{option} {name} is {taken[place]}", click.get_current_context())
+        taken[place] = f"the file of {option}"
+
+
 def same(a: str, b: str) -> bool:
     """Whether two names mean one file."""
     return os.path.exists(b) and os.path.samefile(a, b)

@@ -135,7 +135,7 @@ def command(
     from sigconv_cli.stopping import Stop, Stopped
 
     specs = chain.spelled(specs or [DEFAULT_WINDOW])
-    build, needs_time = chain.builder(specs, policies)
+    build, needs_time = chain.builder(specs, policies, fills=bool(rest["suffix"]))
     run = running.Run(
         build=build,
         layout=layout(needs_time=needs_time, **rest),
@@ -154,6 +154,7 @@ def command(
     failed = False
     with Stop() as stop:
         targets = running.outputs(sources, output, overwrite, follow)
+        running.refuse_clashes({"--state": state, "--plot": plot}, sources, targets)
         try:
             for result in running.each(run, sources, targets, jobs, stop):
                 failed |= isinstance(result, Exception)

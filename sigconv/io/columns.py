@@ -1,7 +1,7 @@
 """Which columns of a table are meant: by name, number or pattern, or the only one that holds numbers."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
@@ -22,8 +22,10 @@ def names_of(header: Row) -> list[str]:
     return [bare(cell).replace(b'""', b'"').decode("utf-8", "surrogateescape") for cell in header]
 
 
-def find(names: Sequence[str], wanted: str) -> list[int]:
+def find(names: Sequence[str], wanted: str, apart: Callable[[str], bool] | None = None) -> list[int]:
     """Positions that ``wanted`` means: an exact name, else a number counted from 1, else a pattern with ``*``.
+
+    A pattern leaves out names that stand ``apart``, unless it matches no others.
 
     Raises
     ------
@@ -46,6 +48,8 @@ def find(names: Sequence[str], wanted: str) -> list[int]:
             return [int(wanted) - 1]
         raise TelemetryError(f"no column {wanted}; columns are numbered 1 to {len(names)}")
     matching = [i for i, name in enumerate(names) if fnmatchcase(name, wanted)]
+    if apart is not None and any(not apart(names[i]) for i in matching):
+        matching = [i for i in matching if not apart(names[i])]
     if not matching:
         close = get_close_matches(wanted, names)
         close.sort(key=lambda name: sorted(name) != sorted(wanted))  # letters that have changed places come first

@@ -16,6 +16,7 @@ _TITLES = 50  # rows above it
 _PATIENCE = 8  # rows below it that may hold no number before they count as data after all
 _COMMENTS = (b"#", b"%", b"//")
 _DELIMITERS = (b"\t", b";", b"|", b",")  # where two fit alike the comma is last: numbers and prose hold it, too
+_WITH_COMMAS = (b"\t", b";")  # where decimal commas are common
 _BLANKS = b" \t\r"
 _QUOTED = re.compile(rb'"[^"]*(?:""[^"]*)*"(?!")')
 _COMMA_NUMBER = re.compile(rb"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
@@ -137,6 +138,7 @@ class _Table:
     ) -> None:  # fmt: skip
         self.delimiter = delimiter
         decimals = [decimal] if decimal is not None else [b".", b","] if delimiter != b"," else [b"."]
+        self._decimals = decimals
         rows: list[_Row] = []
         comments: list[_Row] = []  # those that lead
         for line, cells, is_comment in _split(text, delimiter, prefix, ended):
@@ -179,8 +181,21 @@ class _Table:
         return (self.agreement + 0.01) * (_share(values) + 0.1)
 
     @property
+    def _decimal_is_told(self) -> bool:
+        if len(self._decimals) == 1 or self.delimiter not in _WITH_COMMAS:
+            return True
+        cells = [cell for row in self.data for cell in row.cells]
+        fractions = any(_COMMA_NUMBER.fullmatch(cell) or _POINT_NUMBER.fullmatch(cell) for cell in cells)
+        return fractions or not any(map(bytes.isdigit, cells))
+
+    @property
     def is_settled(self) -> bool:
-        """Whether there is a row of data; one without any number may still be a header or a row of units."""
+        """Whether there is a row of data; one without any number may still be a header or a row of units.
+
+        Where numbers may be written with a comma, it takes one with a fraction to tell, or a few without.
+        """
+        if not self._decimal_is_told and len(self.data) < _PATIENCE:
+            return False
         sure = [row for row in self.data if self._first and row.agrees(self._first)]
         return any(True in row.values or False not in row.values for row in sure) or len(self.data) >= _PATIENCE
 

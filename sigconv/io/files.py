@@ -14,7 +14,7 @@ from typing import TypeVar
 from sigconv.errors import SigconvError
 
 BLOCK = 1 << 21  # bytes that are read at once
-_AHEAD, _BEHIND = 2, 4  # blocks read ahead of the filter, pieces that wait to be written
+_AHEAD, _BEHIND = 2, 2  # blocks read ahead of the filter, pieces that wait to be written
 
 Piece = bytes | memoryview
 Write = Callable[[Piece], None]

@@ -99,7 +99,7 @@ def find_head(held: bytes, layout: Layout, report: Report, settled: bool, past: 
     keys = [cols.find_one(names, wanted) for wanted in layout.keys]
     before = past and _same_columns(names, past, past.chosen)
     if layout.columns:
-        found = {i for wanted in layout.columns for i in cols.find(names, wanted)}
+        found = {i for wanted in layout.columns for i in cols.find(names, wanted, cols.is_called_time)}
         chosen = sorted(found - {*time, *keys})
         if not chosen:
             what = "time" if found & {*time} else "key"
@@ -132,9 +132,11 @@ def _dialect(held: bytes, layout: Layout, settled: bool, past: Head | None) -> D
             if alike:
                 return before
             delimiter, decimal = before.delimiter, before.decimal
-    return sniff(
-        held, delimiter=delimiter, decimal=decimal, header=layout.header, comment=layout.comment, complete=settled
+    table = held[_after_lines(held, layout.skip) :]
+    dialect = sniff(
+        table, delimiter=delimiter, decimal=decimal, header=layout.header, comment=layout.comment, complete=settled
     )
+    return None if dialect is None else replace(dialect, top=dialect.top + layout.skip)
 
 
 def _begins_alike(held: bytes, past: Head, settled: bool) -> bool | None:
@@ -227,32 +229,33 @@ def _find_times(names: list[str], sample: list[list[bytes]], decimal: bytes, lay
 
     Raises
     ------
-    Unsettled
-        Where a column of dates is there, but its rows do not tell how they are written.
+    ValueError
+        Where a column is called time or date, but its texts cannot be read; `Unsettled` where more rows may tell how.
     """
     called = [k for k, name in enumerate(names) if cols.is_called_time(name)]
     dated = [k for k, name in enumerate(names) if cols.is_called_date(name)]
     texts = {k for k in range(len(names)) if any(cells.is_number(row[k]) is False for row in sample if k < len(row))}
     both = [[*dated, *called]] if len(dated) == len(called) == 1 and dated != called else []
-    unsettled = []
+    troubles = []
+
+    named = {*called, *dated}
 
     def readable(columns: list[int]) -> bool:
         told = [cell for cell in _cells(sample, columns) if all(map(_is_told, cell))]
         try:
             return bool(_clock(names, sample, columns, decimal, layout).read(told)[1].all())
-        except Unsettled as error:
-            if texts.issuperset(columns) or not told:
-                unsettled.append(error)
-        except ValueError:
-            pass
+        except ValueError as error:
+            unsettled = isinstance(error, Unsettled)
+            if texts.issuperset(columns) if told else unsettled:
+                troubles.extend([error] if unsettled or named.issuperset(columns) else [])
         return False
 
     empty = {k for k in range(len(names)) if not any(k < len(row) and _is_told(row[k]) for row in sample)}
     of_dates = [[k for k in columns if k in texts | empty] for columns in (called, dated)] + [sorted(texts)]
     for candidates in (both, *([[k] for k in columns] for columns in of_dates), None):
-        if candidates is None:
-            if unsettled:
-                raise unsettled[0]
+        if candidates is None or (troubles and candidates != both and both):
+            if troubles:
+                raise troubles[0]
             candidates = [[k] for k in called]
         fits = [candidate for candidate in candidates if readable(candidate)]
         if len(fits) > 1:

@@ -37,6 +37,8 @@ class Layout:
         Whether the first row holds names; without, columns are called by their numbers.
     comment : bytes, optional
         What lines begin with that are no rows; empty for none.
+    skip : int
+        Lines at the top that are no part of the table, whatever they look like.
     na : frozenset of bytes
         Further texts that stand for a missing value.
     suffix : str
@@ -61,6 +63,7 @@ class Layout:
     decimal: bytes | None = None
     header: bool | None = None
     comment: bytes | None = None
+    skip: int = 0
     na: frozenset[bytes] = frozenset()
     suffix: str = ""
     decimals: int | None = None

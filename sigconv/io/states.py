@@ -108,15 +108,18 @@ def _unpacked(state: Mapping[str, Any]) -> Past:
     head = Head(dialect, names, bare, len(names), **columns, clock=Clock.from_words(words) if words else None)
     parts, width, latest = _texts(state, "key"), len(head.keys), _integers(state, "latest")
     _check(len(parts) == width * len(latest))
+    filters: dict[str, State] = {}
+    for name, value in state.items():
+        if name.startswith("filter "):
+            _, place, own_name = name.split(" ", 2)
+            filters.setdefault(place, {})[own_name] = value
     series = []
     for k, moment in enumerate(latest):
         settles = head.clock is not None and head.clock.settles
         course = _integers(state, f"course {k}") if settles else None
         if course is not None and head.clock is not None:
             head.clock.course().restore(course)
-        mine = f"filter {k} "
-        own = {name.removeprefix(mine): value for name, value in state.items() if name.startswith(mine)}
-        series.append(Reached(tuple(parts[k * width : (k + 1) * width]), moment, course, own))
+        series.append(Reached(tuple(parts[k * width : (k + 1) * width]), moment, course, filters.get(str(k), {})))
     newest = _integers(state, "newest")
     return Past(head, series, _bytes(state["held"]), newest[0] if newest else None)
 
