@@ -16,7 +16,7 @@ GROUPS = {"smooth": "benchmarks.smooth", "csv": "benchmarks.tables"}
 def main(arguments: list[str] | None = None) -> int:
     """Run the chosen groups; a slow or failing workload is reported and never makes the run fail."""
     options = _parse(arguments)
-    machine.limit_threads(options.threads)
+    machine.prepare(options.threads)
     sys.stdout.reconfigure(errors="replace")  # the table's signs must not stop a run where the terminal lacks them
     # Only now: these import libraries that fix their thread count at import.
     import sigconv

@@ -25,8 +25,8 @@ def available_threads() -> int:
     return os.cpu_count() or 1
 
 
-def limit_threads(threads: int) -> None:
-    """Give every library that reads its thread count at import the same one; call it before importing any of them."""
+def prepare(threads: int) -> None:
+    """Set what libraries and child processes read from the environment; call it before importing any of them."""
     for name in THREAD_VARIABLES:
         os.environ[name] = str(threads)
     # What is installed has its byte code beside it; so has what runs from a checkout, from the second time on.

@@ -333,21 +333,20 @@ def growing(tmp_path_factory):
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="no /proc")
 @pytest.mark.parametrize(
-    "args",
+    ("args", "most"),  # MiB between the two; all samples of the longer one would be 120
     [
-        ["smooth", "-c", "x", "-w", "uniform:1s", "-t", "t", "-o", "/dev/null"],
-        ["smooth", "-c", "x", "--suffix", "_s", "-o", "/dev/null"],
-        ["info"],
-        ["plot", "-y", "-c", "x", "-o", "p.png"],
+        (["smooth", "-c", "x", "-w", "uniform:1s", "-t", "t", "-o", "/dev/null"], 40),
+        (["smooth", "-c", "x", "--suffix", "_s", "-o", "/dev/null"], 40),
+        (["info"], 40),
+        (["plot", "-y", "-c", "x", "-o", "p.png"], 90),  # its many small arrays scatter what the allocator keeps
     ],
-    ids=lambda args: " ".join(args[:2]),
+    ids=["smooth", "smooth --suffix", "info", "plot"],
 )
-def test_memory_does_not_grow_with_the_file(tmp_path, growing, args):
+def test_memory_does_not_grow_with_the_file(tmp_path, growing, args, most):
     peaks = []
     for path in growing:
         command = [sys.executable, "-c", PEAK, *args, path]
         result = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120)
         assert result.returncode == 0, result.stderr
         peaks.append(int(result.stderr.split()[-1]) / 1024)
-    # MiB. What waits in the queues and what the allocator keeps differ from run to run; all samples would be 120 more.
-    assert peaks[1] - peaks[0] < 90, peaks
+    assert peaks[1] - peaks[0] < most, peaks

@@ -11,6 +11,19 @@ overwrite = click.option("-y", "--overwrite", is_flag=True, help="Overwrite a fi
 quiet = click.option("-q", "--quiet", is_flag=True, help="No notes on stderr.")
 
 
+def columns(verb: str) -> Callable[[Command], Command]:
+    """The option that chooses columns to do something with."""
+    return click.option(
+        "-c",
+        "--column",
+        "columns",
+        multiple=True,
+        metavar="COL",
+        help=f"Column to {verb}: its name, its number from 1, or a pattern with *; repeatable.  "
+        "[default: the only column of numbers beside time and key]",
+    )
+
+
 def epilog(*examples: str) -> str:
     """The end of a command's help: its examples, unwrapped."""
     return "\b\n" + "\n".join(["Example:" if len(examples) == 1 else "Examples:", *(f"  {line}" for line in examples)])

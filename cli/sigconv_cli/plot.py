@@ -19,15 +19,7 @@ LINES = 10  # that are drawn
     )
 )
 @click.argument("source", default="-", metavar="[FILE]")
-@click.option(
-    "-c",
-    "--column",
-    "columns",
-    multiple=True,
-    metavar="COL",
-    help="Column to draw: its name, its number from 1, or a pattern with *; repeatable.  "
-    "[default: the only column of numbers beside time and key]",
-)
+@options.columns("draw")
 @options.table
 @click.option(
     "-o", "--output", metavar="FILE", help="Picture to write: png, svg or pdf.  [default: FILE with the ending .png]"

@@ -31,15 +31,7 @@ DEFAULT_WINDOW = "exponential:span=10"
     help="uniform:30, gaussian:sigma=2s, exponential:halflife=5s, hann:32, 0.5,0.3,0.2 or @weights.csv (newest first), "
     f"median:9, hampel:9, ...; repeated: applied in order.  [default: {DEFAULT_WINDOW}]",
 )
-@click.option(
-    "-c",
-    "--column",
-    "columns",
-    multiple=True,
-    metavar="COL",
-    help="Column to smooth: its name, its number from 1, or a pattern with *; repeatable.  "
-    "[default: the only column of numbers beside time and key]",
-)
+@options.columns("smooth")
 @options.table
 @click.option(
     "-o",

@@ -252,17 +252,21 @@ def _find_times(names: list[str], sample: list[list[bytes]], decimal: bytes, lay
 
     empty = {k for k in range(len(names)) if not any(k < len(row) and _is_told(row[k]) for row in sample)}
     of_dates = [[k for k in columns if k in texts | empty] for columns in (called, dated)] + [sorted(texts)]
-    for candidates in (both, *([[k] for k in columns] for columns in of_dates), None):
-        if candidates is None or (troubles and candidates != both and both):
-            if troubles:
-                raise troubles[0]
-            candidates = [[k] for k in called]
+
+    def only(candidates: list[list[int]]) -> list[int]:
         fits = [candidate for candidate in candidates if readable(candidate)]
         if len(fits) > 1:
             told = cols.listed([names[candidate[0]] for candidate in fits])
             raise TelemetryError(f"several columns hold times; choose with -t from {told}")
-        if fits:
-            return fits[0]
+        return fits[0] if fits else []
+
+    # A column that cannot be read is never passed over for one that promises less.
+    for stages in ([both], [[[k] for k in columns] for columns in of_dates], [[[k] for k in called]]):
+        for candidates in stages:
+            if found := only(candidates):
+                return found
+        if troubles:
+            raise troubles[0]
     return []
 
 
