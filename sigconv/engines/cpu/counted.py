@@ -103,7 +103,7 @@ class Boxcar(Counted):
         smooth, width = self.kernel("boxcar.smooth"), self.width
         x, y = address(source), address(out)
         many = self._many()
-        block = (max(2**13, min(8 * width * step, 2**16), 4 * width * step) + 63) // 64 * 64
+        block = (max(2**13, 2 * width * step) + 63) // 64 * 64
 
         def past(lo: int) -> int:
             past_cache = out.nbytes > _CACHED and y % self.dtype.itemsize == 0

@@ -1,6 +1,7 @@
 """Operations across a tile's lanes: shifts by some lanes, counts, ramps."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from llvmlite import ir
@@ -51,6 +52,23 @@ def delayed(distance: int) -> Callable[..., Any]:
         return tile(tile), codegen
 
     return delayed_tile
+
+
+def behind(distance: int) -> Callable[..., Any]:
+    """An intrinsic: number k of a tile becomes number k - distance; the first vector of the result is given."""
+
+    @intrinsic
+    def tile_behind(_: Any, first: Any, tile: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            vectors = unpack(builder, tile, args[1])
+            mask = [tile.lanes - distance + lane for lane in range(tile.lanes)]
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), tile.lanes), mask)
+            moved = [builder.shuffle_vector(older, newer, mask) for older, newer in pairwise(vectors)]
+            return pack(builder, tile, unpack(builder, first, args[0]) + moved)
+
+        return tile(first, tile), codegen
+
+    return tile_behind
 
 
 def count_until(lanes: int) -> Callable[..., Any]:

@@ -194,6 +194,19 @@ def store_past_cache(_: Any, tile: Any, pointer: Any, at: Any) -> Any:
 
 
 @intrinsic
+def until_aligned(_: Any, pointer: Any, at: Any) -> Any:
+    """How many numbers come before the first at or after pointer[at] whose address 64 bytes divide."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        whole = ir.IntType(64)
+        where = builder.ptrtoint(builder.gep(args[0], [args[1]]), whole)
+        bytes_left = builder.and_(builder.neg(where), ir.Constant(whole, 63))
+        return builder.udiv(bytes_left, ir.Constant(whole, pointer.dtype.bitwidth // 8))
+
+    return types.int64(pointer, types.int64), codegen
+
+
+@intrinsic
 def ask_for(_: Any, pointer: Any, at: Any) -> Any:
     """Ask for the cache line of pointer[at] ahead of its use; any address will do, as nothing is read."""
 

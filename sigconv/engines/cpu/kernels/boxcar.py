@@ -1,7 +1,8 @@
 """Equal weights by sample count: sums of sums, so that a wide window costs few additions and nothing is subtracted.
 
-From its newest sample on, a window is cut into groups of 4 many G samples, of 4 G, of G, and single samples, where G
-samples fill 64 bytes. Sums over G neighbours, and over four such groups, are made by doubling,
+From its newest sample on, a window is cut into groups of G samples, of 4 G, of 4 many G, and single samples, where G
+samples fill 64 bytes: only the widest sums are looked back on from far, so that the others are still in the nearest
+cache. Sums over G neighbours, and over four such groups, are made by doubling,
 
     s2[i] = s[i] + s[i-1],   s4[i] = s2[i] + s2[i-2],   s8[i] = s4[i] + s4[i-4],  ..
 
@@ -21,7 +22,7 @@ from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.taps import SHARE_BYTES
 from sigconv.engines.cpu.target import host
 
-STRETCH = 1024
+STRETCH = 512
 
 
 def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
@@ -184,9 +185,13 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         reach = max(width // group - 1, 0) * stride
         back = max(reach - 3 * stride, 0) if many > 1 else 0
         far = max(back - (many - 1) * large, 0) if most > 0 else 0
+        to_fours = narrow * stride
+        to_wider = to_fours + quads * large
         if carried > 0:
-            bring(sums, here - reach, reach, carried)
-            bring(fours, here - back, back, carried)
+            near = min(reach, max(narrow, 4) * stride)
+            middle = min(back, max(to_wider, many * large))
+            bring(sums, here - near, near, carried)
+            bring(fours, here - middle, middle, carried)
             bring(wider, here - far, far, carried)
         else:
             groups(x, at - reach, step, sums, here - reach, reach, False, fours)
@@ -204,12 +209,12 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
             i = lo
             while i + size <= hi:
                 acc = zeros()
-                for j in range(most):
-                    acc = add(acc, load(wider, here + i - j * huge))
-                for j in range(quads):
-                    acc = add(acc, load(fours, here + i - most * huge - j * large))
                 for j in range(narrow):
-                    acc = add(acc, load(sums, here + i - most * huge - quads * large - j * stride))
+                    acc = add(acc, load(sums, here + i - j * stride))
+                for j in range(quads):
+                    acc = add(acc, load(fours, here + i - to_fours - j * large))
+                for j in range(most):
+                    acc = add(acc, load(wider, here + i - to_wider - j * huge))
                 for j in range(single):
                     acc = add(acc, load(x, at + i - (width - single + j) * step))
                 for line in range(size // group):  # while sums are made, the next stretch is on its way
@@ -225,12 +230,12 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
                 i += size
             while i < hi:
                 total = real(0)
-                for j in range(most):
-                    total += wider[here + i - j * huge]
-                for j in range(quads):
-                    total += fours[here + i - most * huge - j * large]
                 for j in range(narrow):
-                    total += sums[here + i - most * huge - quads * large - j * stride]
+                    total += sums[here + i - j * stride]
+                for j in range(quads):
+                    total += fours[here + i - to_fours - j * large]
+                for j in range(most):
+                    total += wider[here + i - to_wider - j * huge]
                 for j in range(single):
                     total += x[at + i - (width - single + j) * step]
                 finite = finite and abs(total) < inf
@@ -249,21 +254,26 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     def tree(x, at, width, many, step):
         total = real(0)
         narrow = width // group
-        age = 0
+        most = 0
+        quads = 0
         if many > 1:
-            for _ in range(narrow // (4 * many)):
-                wider = four(x, at - age * step, step)
-                age += 4 * group
-                for _ in range(1, many):
-                    wider += four(x, at - age * step, step)
-                    age += 4 * group
-                total += wider
-            for _ in range(narrow % (4 * many) // 4):
-                total += four(x, at - age * step, step)
-                age += 4 * group
-        while width - age >= group:
+            most = narrow // (4 * many)
+            quads = narrow % (4 * many) // 4
+            narrow %= 4
+        age = 0
+        for _ in range(narrow):
             total += sum_group(x, at - age * step, step)
             age += group
+        for _ in range(quads):
+            total += four(x, at - age * step, step)
+            age += 4 * group
+        for _ in range(most):
+            wider = four(x, at - age * step, step)
+            age += 4 * group
+            for _ in range(1, many):
+                wider += four(x, at - age * step, step)
+                age += 4 * group
+            total += wider
         while age < width:
             total += x[at - age * step]
             age += 1

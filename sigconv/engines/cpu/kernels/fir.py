@@ -6,10 +6,13 @@ from typing import Any
 
 from numba import types
 
+from sigconv.engines.cpu import shuffles
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.taps import SHARE_BYTES
 from sigconv.engines.cpu.target import host
+
+FEW = 5  # taps whose shifted inputs are made in registers
 
 
 def _tiles(real: types.Float) -> list[tuple[int, int]]:
@@ -25,6 +28,8 @@ def _tile_function(real: types.Float, count: int, lanes: int) -> Callable[..., A
     size, zeros, load, spread, _ = t.shape(real, count, lanes)
     four_taps, two_taps = (t.shape(real, count, lanes, n, vectors).fma_taps for n in (4, 2))
     most = host().sharing
+    load_one = t.shape(real, 1, lanes).load
+    by_one, by_two, by_three, by_four = (shuffles.behind(n) for n in range(1, FEW))
     fma, store, add, div, absolute, where_less = t.fma, t.store, t.add, t.div, t.absolute, t.where_less
     where_finite, where_equal, all_finite, all_equal = t.where_finite, t.where_equal, t.all_finite, t.all_equal
 
@@ -33,7 +38,19 @@ def _tile_function(real: types.Float, count: int, lanes: int) -> Callable[..., A
         if not suspect:
             acc = zeros()
             j = 0
-            if lanes > 1 and step == 1:
+            if lanes == share and step == 1 and k <= FEW:
+                # Input is read once and shifted in registers: a vector across two cache lines is slow to read.
+                newest = load(x, at)
+                acc = fma(newest, spread(w[0]), acc)
+                if k > 1:
+                    acc = fma(by_one(load_one(x, at - 1), newest), spread(w[1]), acc)
+                if k > 2:
+                    acc = fma(by_two(load_one(x, at - 2), newest), spread(w[2]), acc)
+                if k > 3:
+                    acc = fma(by_three(load_one(x, at - 3), newest), spread(w[3]), acc)
+                if k > 4:
+                    acc = fma(by_four(load_one(x, at - 4), newest), spread(w[4]), acc)
+            elif lanes > 1 and step == 1:
                 for r in range(min(share, k)):
                     end = j + (k - r + share - 1) // share
                     from_here = at - r
@@ -97,6 +114,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     one_tile = _tile_function(real, one, one_lanes)
     scalar = _tile_function(real, 1, 1)
     big, small = wide * wide_lanes, one * one_lanes
+    share = SHARE_BYTES * 8 // real.bitwidth
 
     def run(x, at, w, order, k, step, y, to, n, full, least, omit, needed):
         total = real(full)
@@ -104,8 +122,11 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
         suspect = False
         i = 0
         if n >= big:
+            suspect = wide_tile(x, at, w, order, k, step, y, to, total, tiny, omit, needed, suspect)
+            # from here on results are written to whole cache lines
+            i = t.until_aligned(y, to + big) + big - share if n > big else n
             while i < n:
-                i = min(i, n - big)  # the last tile overlaps: the same bits once more
+                i = min(i, n - big)  # tiles may overlap: the same bits once more
                 suspect = wide_tile(x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, suspect)
                 i += big
         elif n >= small:
