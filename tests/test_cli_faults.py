@@ -1,13 +1,16 @@
 """What may go wrong around the command line: signals, closed readers, full disks, files that come and go."""
 
 import errno
+import fcntl
 import os
 import resource
 import signal
 import stat
 import subprocess
 import sys
+import termios
 import time
+from array import array
 
 import numpy as np
 import pytest
@@ -151,6 +154,24 @@ def test_signals_end_it_cleanly(number, code):
     process.send_signal(number)
     assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == code
+
+
+@pytest.mark.parametrize("kept", [(), ("--state",)])
+def test_a_signal_writes_rows_that_wait_for_more_to_tell_the_dialect(tmp_path, kept):
+    process = start("smooth", "-", "-c", "x", "-w", "uniform:2", *(str(o) for k in kept for o in (k, tmp_path / "s")))
+    process.stdin.write(b"t;x\n0;1\n1;3\n2;5")  # no fraction yet: the decimal mark is not known
+    process.stdin.flush()
+    until(lambda: not bytes_unread(process.stdin))
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == (b"t;x\n0;1\n1;2.0\n", b"")
+    assert process.returncode == 130
+
+
+def bytes_unread(pipe):
+    size = array("i", [0])
+    fcntl.ioctl(pipe.fileno(), termios.FIONREAD, size)
+    return size[0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -312,6 +333,7 @@ def test_standard_input_may_be_a_file_or_closed(tmp_path):
 
 PEAK = """
 import sys
+import termios
 from sigconv_cli.main import main
 try:
     main()

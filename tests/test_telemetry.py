@@ -198,3 +198,11 @@ def test_lines_at_the_top_can_be_skipped():
 def test_patterns_leave_out_times():
     assert rewrite(b"time,a,b\n1,2,3\n", doubled, Layout(columns=["*"])) == b"time,a,b\n1,4.0,6.0\n"
     assert rewrite(b"time,a,b\n1,2,3\n", doubled, Layout(columns=["t*"])) == b"time,a,b\n2.0,2,3\n"
+
+
+def test_rows_that_wait_for_the_dialect_can_be_settled():
+    rewriter = Rewriter(cumulative, Layout(columns=["x"]))
+    assert b"".join(rewriter.feed(b"t;x\n0;1\n1;3\n2;5")) == b""
+    assert b"".join(rewriter.settle()) == b"t;x\n0;1\n1;4.0\n"
+    assert b"".join(rewriter.settle()) == b""
+    assert b"".join([*rewriter.feed(b"\n"), *rewriter.close()]) == b"2;9.0\n"

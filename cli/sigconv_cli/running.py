@@ -97,8 +97,7 @@ class Run:
         except Stopped as end:
             # An output that disappears with the run has taken nothing, and the state must not say otherwise.
             if is_stream(output) and end.orderly:
-                if not keeper:
-                    write_waiting(rewriter, write)
+                write_waiting(rewriter, write, settle=not plain, late=not keeper)
                 stack.close()  # what waits to be written goes first
                 if keeper:
                     keeper.save()
@@ -162,7 +161,7 @@ class Run:
                 if keeper:
                     keeper.save()
                 else:
-                    write_waiting(rewriter, write)
+                    write_waiting(rewriter, write, settle=True, late=True)
             raise
 
 
@@ -225,9 +224,11 @@ class Keeper:
         saved.save(self._path, notes, self._rewriter.state())
 
 
-def write_waiting(rewriter: "Rewriter", write: "Write") -> None:
-    """Write the rows that wait for late ones: none will come."""
-    for piece in rewriter.release():
+def write_waiting(rewriter: "Rewriter", write: "Write", settle: bool, late: bool) -> None:
+    """Write the complete rows that wait for more to ``settle`` what the table is like, and for ``late`` ones."""
+    for piece in rewriter.settle() if settle else ():
+        write(piece)
+    for piece in rewriter.release() if late else ():
         write(piece)
 
 

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from sigconv.errors import SigconvError
 
-BLOCK = 1 << 21  # bytes that are read at once
-_AHEAD, _BEHIND = 2, 2  # blocks read ahead of the filter, pieces that wait to be written
+BLOCK = 1 << 20  # bytes that are read at once
+_AHEAD, _BEHIND = 1, 2  # blocks read ahead of the filter, pieces that wait to be written
 
 Piece = bytes | memoryview
 Write = Callable[[Piece], None]

@@ -99,6 +99,10 @@ class Rewriter:
         """What is left to write when the input has ended."""
         return self._written(self._ordered(self._intake.close(), last=True))
 
+    def settle(self) -> Iterator[bytes | memoryview]:
+        """The complete rows that wait for more to tell what the table is like, taken for what they say alone."""
+        return self._written(self._ordered(self._intake.settle()))
+
     def release(self) -> Iterator[bytes | memoryview]:
         """The complete rows that wait for others to come before them: where nothing more will be fed after all."""
         return self._written(iter(self._reorder.release() if self._reorder else ()))
