@@ -275,6 +275,7 @@ def text_cases(rng):
     ]
 
     def taken_apart(content, needed, last):
+        yield np.array([text.count(np.frombuffer(content, np.uint8).copy(), 10)])
         data, size = text.padded(content)
         rows = text.split(
             data, size, content.count(b"\n") + 1, delimiter=b",", comment=b"#", limit=150, last=last, needed=needed

@@ -25,6 +25,20 @@ def wait_for_threads():
         time.sleep(0.01)
 
 
+@pytest.mark.parametrize("before", [0, 1, 63, 1 << 16, (1 << 16) + 1])
+def test_a_block_goes_behind_what_was_left_of_the_one_before(tmp_path, before):
+    content = b"some,text\n" * 1000
+    (tmp_path / "file").write_bytes(content)
+    left = b"x" * before
+    together = b""
+    for block in files.read_blocks(str(tmp_path / "file"), size=4096):
+        assert len(block) == len(bytes(block)) > 0 and 10 in block and 0 not in block
+        data, size = block.behind(left)
+        together += bytes(block)
+        assert bytes(data[:size]) == left + bytes(block) and not data[size:].any() and len(data) == size + 64
+    assert together == content
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 100])
 def test_what_is_read_ahead_comes_in_order(count):
     assert list(files.ahead(iter(range(count)))) == list(range(count))

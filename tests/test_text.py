@@ -155,3 +155,8 @@ def test_what_is_no_plain_time_is_left_to_others(told):
 @pytest.mark.parametrize("rest", ["T10", "T10:61", "T10:00:00.", "T10:00+25", "T10:00Zx", "T10:00+01:60", " ", "T"])
 def test_what_follows_a_date_has_to_be_a_time(rest):
     assert not stamps([b"2023-01-01" + rest.encode() + b"|"], -1)[1].any()
+
+
+@given(st.binary(max_size=300), st.integers(0, 255))
+def test_bytes_are_counted(content, byte):
+    assert text.count(np.frombuffer(content, np.uint8), byte) == content.count(byte)

@@ -3,9 +3,12 @@
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
+from typing import TypeVar
 
 import click
+
+Block = TypeVar("Block", bound=Sized)
 
 FIRST, STEP = 1.0, 0.2  # seconds until the first line, and between two
 
@@ -28,7 +31,7 @@ class Progress:
         self._next = self._began + FIRST
         self._done = self._width = 0
 
-    def counted(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    def counted(self, blocks: Iterable[Block]) -> Iterator[Block]:
         """The same blocks, counted; may run in a thread of its own."""
         for block in blocks:
             self._done += len(block)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sigconv.io.telemetry import Filter, Layout, Rewriter
     from sigconv_cli.drawing import Drawing
 
+# M_TRIM_THRESHOLD and M_MMAP_THRESHOLD in bytes, M_ARENA_MAX: see mallopt(3).
+_KEPT = {-1: 64 << 20, -3: 32 << 20, -8: 1}
 TICK = 1.0  # seconds after which an input that brings nothing is left for a moment
 SAVE_EVERY = 5.0  # seconds between two states
 
@@ -40,6 +42,7 @@ class Run:
         """Filter ``source`` into ``output``; the notes to show."""
         from sigconv.io import files, telemetry
 
+        keep_memory()
         began = time.monotonic()
         rewriter = telemetry.Rewriter(self.build, self.layout)
         keeper = Keeper(self.state, self.settings, rewriter) if self.state else None
@@ -222,6 +225,21 @@ class Keeper:
             if os.path.isfile(self.output):
                 notes["written"] = os.path.getsize(self.output)
         saved.save(self._path, notes, self._rewriter.state())
+
+
+def keep_memory() -> None:
+    """Ask the C library, where it is GNU's, to keep what is freed: a block is as large as the one before it.
+
+    Memory given back to the system would be fetched again page by page.
+    """
+    import ctypes
+
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):  # another library, another system
+        return
+    for parameter, value in _KEPT.items():
+        mallopt(parameter, value)
 
 
 def write_waiting(rewriter: "Rewriter", write: "Write", settle: bool, late: bool) -> None:

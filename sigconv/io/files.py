@@ -1,6 +1,7 @@
 """Where bytes come from and go to: a file, a pipe, or ``-`` for standard input and output."""
 
 import errno
+import io
 import os
 import select
 import stat
@@ -11,15 +12,55 @@ from contextlib import contextmanager, suppress
 from queue import Empty, Queue
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sigconv.engines.cpu.sizes import LINE
+from sigconv.engines.cpu.text import padded
 from sigconv.errors import SigconvError
 
 BLOCK = 1 << 20  # bytes that are read at once
 _AHEAD, _BEHIND = 1, 2  # blocks read ahead of the filter, pieces that wait to be written
 
+_ROOM = 1 << 16  # bytes that a block has in front
+
 Piece = bytes | memoryview
 Write = Callable[[Piece], None]
 Item = TypeVar("Item")
 Ready = Callable[[int], bool]
+
+
+class Block:
+    """Bytes read into the middle of a buffer, with room for what is left of the block before and for `padded`'s end.
+
+    Parameters
+    ----------
+    size : int
+        The most bytes it takes: `space` is where to, and `size` then says how many came.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._buffer = np.empty(_ROOM + size + LINE, np.uint8)
+        self.space = self._buffer[_ROOM:-LINE].data
+        self.size = 0
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __bytes__(self) -> bytes:
+        return bytes(self.space[: self.size])
+
+    def __contains__(self, byte: object) -> bool:
+        return byte in self.space[: self.size]
+
+    def behind(self, before: bytes) -> tuple[NDArray[np.uint8], int]:
+        """As ``padded(before, self)``, in place where there is room: once."""
+        if len(before) > _ROOM:
+            return padded(before, self.space[: self.size])
+        start, stop = _ROOM - len(before), _ROOM + self.size
+        self._buffer[start:_ROOM] = np.frombuffer(before, np.uint8)
+        self._buffer[stop : stop + LINE] = 0
+        return self._buffer[start : stop + LINE], stop - start
 
 
 def title(path: str) -> str:
@@ -36,7 +77,7 @@ def plain_size(path: str) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def read_blocks(path: str, size: int = BLOCK, ready: Ready | None = None) -> Iterator[bytes]:
+def read_blocks(path: str, size: int = BLOCK, ready: Ready | None = None) -> Iterator[bytes | Block]:
     """Pieces of a file as they come, at most ``size`` bytes each: a slow pipe is served at once.
 
     Parameters
@@ -58,7 +99,20 @@ def read_blocks(path: str, size: int = BLOCK, ready: Ready | None = None) -> Ite
         yield from _read_descriptor(descriptor, path, size, ready)
         return
     with open(path, "rb", buffering=0) as file:
-        yield from _read_descriptor(file.fileno(), path, size, ready)
+        if plain_size(path) is None:
+            yield from _read_descriptor(file.fileno(), path, size, ready)
+        else:
+            yield from _read_plain(file, path, size)
+
+
+def _read_plain(file: io.FileIO, path: str, size: int) -> Iterator[Block]:
+    with _named(title(path)):
+        while True:
+            block = Block(size)
+            block.size = file.readinto(block.space) or 0
+            if not block:
+                return
+            yield block
 
 
 def _read_descriptor(descriptor: int, path: str, size: int, ready: Ready | None) -> Iterator[bytes]:

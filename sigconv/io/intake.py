@@ -15,6 +15,7 @@ from sigconv.io.reader import Head, Reader, Readings
 SNIFFED = 1 << 16  # bytes after which what the table is like has to be settled
 _NEWLINE = 10
 
+Piece = bytes | files.Block
 Part = bytes | Found | Readings
 
 
@@ -57,7 +58,7 @@ class Intake:
         """Bytes that have arrived and are in no part yet: of a row that is not complete, or before the first one."""
         return len(self._pending)
 
-    def feed(self, data: bytes) -> Iterator[Part]:
+    def feed(self, data: Piece) -> Iterator[Part]:
         """The parts that are complete now that ``data`` has arrived."""
         return self._read(data, complete=False)
 
@@ -74,18 +75,19 @@ class Intake:
         yield from self._begin(b"", complete=True)
         self._pending = rest
 
-    def parts(self, blocks: Iterable[bytes]) -> Iterator[Part]:
+    def parts(self, blocks: Iterable[Piece]) -> Iterator[Part]:
         """All that `feed` gives for the blocks, and `close` at the end."""
         for block in blocks:
             yield from self.feed(block)
         yield from self.close()
 
-    def parts_ahead(self, blocks: Iterable[bytes]) -> Generator[Part, None, None]:
+    def parts_ahead(self, blocks: Iterable[Piece]) -> Generator[Part, None, None]:
         """The same, read by a thread while the caller works on what came before; to be closed where that ends early."""
         return files.ahead(self.parts(blocks))
 
-    def _read(self, data: bytes, complete: bool) -> Iterator[Part]:
+    def _read(self, data: Piece, complete: bool) -> Iterator[Part]:
         if self._endless and data:
+            data = bytes(data)
             end = data.find(b"\n") + 1
             yield data[: end or len(data)]
             if not end:
@@ -97,9 +99,9 @@ class Intake:
         else:
             yield from self._go_on(self.reader, data, complete)
 
-    def _begin(self, data: bytes, complete: bool) -> Iterator[Part]:
+    def _begin(self, data: Piece, complete: bool) -> Iterator[Part]:
         """Find out what the table is like; rows wait until that is settled."""
-        self._pending += data
+        self._pending += bytes(data)
         if not self._began:
             if not complete and cells.BOM.startswith(self._pending):
                 return
@@ -145,11 +147,12 @@ class Intake:
                 )
         return find_head(held, self._layout, self.report, True, self._past) if complete else None
 
-    def _go_on(self, reader: Reader, data: bytes, complete: bool) -> Iterator[Part]:
-        if not complete and b"\n" not in data and len(self._pending) + len(data) < cells.ROW_LIMIT:
-            self._pending += data
+    def _go_on(self, reader: Reader, data: Piece, complete: bool) -> Iterator[Part]:
+        if not complete and _NEWLINE not in data and len(self._pending) + len(data) < cells.ROW_LIMIT:
+            self._pending += bytes(data)
             return
-        buffer, size = text.padded(self._pending, data)
+        pending = self._pending
+        buffer, size = text.padded(pending, data) if isinstance(data, bytes) else data.behind(pending)
         self._pending = b""
         while size:
             block = reader.read(buffer, size, self._line, complete)

@@ -95,7 +95,7 @@ class Readings:
     def place(self, k: int) -> str:
         if self.origin is not None:
             return f"line {self.origin[k]}"
-        return f"line {self.line + np.count_nonzero(self.data[: self.rows.start[k]] == _NEWLINE)}"
+        return f"line {self.line + text.count(self.data[: self.rows.start[k]], _NEWLINE)}"
 
     def keep(self, wanted: Any) -> None:
         """Go on with some of the rows that go to a filter."""
@@ -133,13 +133,13 @@ class Reader:
     def read(self, data: NDArray[np.uint8], size: int, line: int, complete: bool) -> Readings:
         """The rows of data[:size] that are complete; ``line`` is that of the first."""
         dialect = self.head.dialect
-        lines = int(np.count_nonzero(data[:size] == _NEWLINE))
+        lines = text.count(data[:size], _NEWLINE)
         rows = text.split(
             data, size, lines + 1, delimiter=dialect.delimiter, comment=dialect.comment, limit=cells.ROW_LIMIT,
             last=complete, needed=self._needed,
         )  # fmt: skip
         if rows.rest < size:
-            lines -= int(np.count_nonzero(data[rows.rest : size] == _NEWLINE))
+            lines -= text.count(data[rows.rest : size], _NEWLINE)
         block = Readings(data, rows, line, lines)
         at = self._without_ragged(block, np.flatnonzero(rows.kind == DATA_ROW))
         if self.head.time:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sigconv.io import rows as cells
 from sigconv.io.clock import Course
 from sigconv.io.heads import Found
-from sigconv.io.intake import Intake
+from sigconv.io.intake import Intake, Piece
 from sigconv.io.layout import Layout, Report
 from sigconv.io.reader import Head, Readings
 
@@ -116,7 +116,7 @@ class Survey:
     report: Report = field(default_factory=Report)
 
 
-def survey(blocks: Iterable[bytes], layout: Layout) -> Survey:
+def survey(blocks: Iterable[Piece], layout: Layout) -> Survey:
     """Look through a table, in memory that its size does not touch.
 
     Parameters
@@ -148,7 +148,7 @@ class _Look:
         self._course: Course | None = None
         self._known: dict[bytes, bool] = {}  # texts, and whether they are odd
 
-    def through(self, blocks: Iterable[bytes]) -> Survey:
+    def through(self, blocks: Iterable[Piece]) -> Survey:
         """All that there is to see."""
         with closing(self._intake.parts_ahead(blocks)) as parts:
             for part in parts:

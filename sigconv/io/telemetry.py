@@ -13,7 +13,7 @@ from sigconv.io import states
 from sigconv.io.columns import TelemetryError
 from sigconv.io.dialect import Dialect
 from sigconv.io.heads import Found
-from sigconv.io.intake import Intake, Part
+from sigconv.io.intake import Intake, Part, Piece
 from sigconv.io.layout import Layout, Report
 from sigconv.io.reader import Readings
 from sigconv.io.reorder import Reorder
@@ -91,7 +91,7 @@ class Rewriter:
         """Bytes at the end of what has been fed that no `state` holds: those of a row that is not complete."""
         return self._intake.waiting
 
-    def feed(self, data: bytes) -> Iterator[bytes | memoryview]:
+    def feed(self, data: Piece) -> Iterator[bytes | memoryview]:
         """What can be written now that ``data`` has arrived."""
         return self._written(self._ordered(self._intake.feed(data)))
 
@@ -107,7 +107,7 @@ class Rewriter:
         """The complete rows that wait for others to come before them: where nothing more will be fed after all."""
         return self._written(iter(self._reorder.release() if self._reorder else ()))
 
-    def rewrite(self, blocks: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+    def rewrite(self, blocks: Iterable[Piece]) -> Iterator[bytes | memoryview]:
         """All that `feed` gives for the blocks, and `close` at the end; they are read by a thread on the way."""
         with closing(self._intake.parts_ahead(blocks)) as parts:
             yield from self._written(self._ordered(parts, last=True))

@@ -71,3 +71,14 @@ def lowest_bit(_: Any, bits: Any) -> Any:
         return builder.call(function, [*args, ir.Constant(ir.IntType(1), 1)])
 
     return types.int64(types.int64), codegen
+
+
+@intrinsic
+def bits_set(_: Any, bits: Any) -> Any:
+    """How many bits are set."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(_BITS, [_BITS]), "llvm.ctpop.i64")
+        return builder.call(function, args)
+
+    return types.int64(types.int64), codegen

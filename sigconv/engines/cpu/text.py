@@ -62,7 +62,7 @@ def split(
     table = np.empty((ROW_FIELDS + 2 * len(needed), max(rows, 1)), np.int64)
     found = np.empty(3, np.int64)
     prefix = np.frombuffer(comment + b"\0", np.uint8)
-    kernel("text.split")(
+    kernel("rows.split")(
         address(data), size, delimiter[0], address(prefix), len(comment), limit, last, address(wanted), len(needed),
         address(table), table.shape[1], address(found),
     )  # fmt: skip
@@ -74,13 +74,20 @@ def split(
     )  # fmt: skip
 
 
+def count(data: NDArray[np.uint8], byte: int) -> int:
+    """How many of the bytes are ``byte``."""
+    found = np.empty(1, np.int64)
+    kernel("rows.count")(address(data), len(data), byte, address(found))
+    return int(found[0])
+
+
 def read_numbers(
     data: NDArray[np.uint8], first: Places, last: Places, point: bytes = b"."
 ) -> tuple[NDArray[np.float64], NDArray[Any], Places, Places]:
     """Values of cells, whether each could be read, and the bounds of the bare texts; the rest is left to the caller."""
     first, last = first.copy(), last.copy()
     value, good = np.empty(len(first)), np.empty(len(first), np.uint8)
-    kernel("text.numbers")(
+    kernel("cells.numbers")(
         address(data), address(first), address(last), len(first), point[0], address(value), address(good)
     )
     return value, good.view(bool), first, last
@@ -90,7 +97,7 @@ def read_stamps(data: NDArray[np.uint8], first: Places, last: Places, digits: in
     """Nanoseconds since 1970 of cells that count 10**-digits seconds (or, where negative, hold ISO 8601)."""
     ns, good = np.zeros(len(first), np.int64), np.empty(len(first), np.uint8)
     first, last = np.ascontiguousarray(first), np.ascontiguousarray(last)
-    kernel("text.stamps")(address(data), address(first), address(last), len(first), digits, address(ns), address(good))
+    kernel("cells.stamps")(address(data), address(first), address(last), len(first), digits, address(ns), address(good))
     return ns, good.view(bool)
 
 
