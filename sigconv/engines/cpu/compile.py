@@ -27,6 +27,8 @@ import numpy as np
 
 from sigconv.engines.cpu.target import host
 
+# what kernels are made of, beside their own modules
+_SHARED = ("compile", "target", "tile", "shuffles", "masks", "sizes", "taps", "row_tiles")
 _MAGIC = b"sigconv machine code 1\n"
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):  # a child must not inherit it from a thread that it does not have
@@ -91,7 +93,7 @@ def _fingerprint() -> str:
     """A name for everything that compiled code depends on."""
     digest = hashlib.sha256()
     here = Path(__file__).parent
-    shared = [here / f"{name}.py" for name in ("compile", "target", "tile", "shuffles", "masks", "sizes", "taps")]
+    shared = [here / f"{name}.py" for name in _SHARED]
     for source in [*shared, *sorted((here / "kernels").glob("*.py"))]:
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     target = host()

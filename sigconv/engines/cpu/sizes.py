@@ -6,3 +6,9 @@ BLOCK = 2048  # outputs of a boxcar by time whose windows are found, then summed
 LINE = 64  # bytes of text read or written at a time: buffers are longer than their content by as many
 DATA_ROW, BLANK_ROW, COMMENT_ROW = range(3)
 ROW_START, ROW_END, ROW_KIND, ROW_CELLS, ROW_FIELDS = range(5)  # what a table of rows says of each, before its cells
+# What a table of integers tells a sliding kernel: sizes and steps, then where its tables of offsets start.
+(
+    PLANES, KERNEL_ROWS, KERNEL_COLUMNS, ROW_STEP, ROW_GAP, COLUMN_STEP, OUT_ROWS, OUT_COLUMNS, IN_COLUMNS, BEFORE,
+    BAND, BLOCK_COLUMNS, REACH, PITCH, OF_PLANES, OF_ROWS, OF_LEFT, OF_RIGHT, LEFT, RIGHT, OF_TAPS, OF_OUT_PLANES,
+    OF_OUT_ROWS, HEADER,
+) = range(24)  # fmt: skip

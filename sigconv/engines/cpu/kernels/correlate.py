@@ -1,0 +1,219 @@
+"""Correlation over two axes (and, plane by plane, over more): the window's rows times the rows of the input.
+
+A band of output rows and a block of columns is made at a time. The input that its windows see is brought into scratch
+first, as numbers of the kind that is computed with and with the border's cells around it, so that the input itself is
+never padded and may be of many kinds. Then register tiles of several output rows slide over it: what is loaded once
+serves all of these rows. Every output is one chain of multiply-adds in the order of the window's cells, whatever the
+tiles and bands.
+"""
+
+from collections.abc import Callable
+
+from numba import types
+
+from sigconv.engines.cpu import tile as t
+from sigconv.engines.cpu.kernels import compiler, inlined
+from sigconv.engines.cpu.row_tiles import reader, row_shape, writer
+from sigconv.engines.cpu.sizes import (
+    BAND,
+    BEFORE,
+    BLOCK_COLUMNS,
+    COLUMN_STEP,
+    IN_COLUMNS,
+    KERNEL_COLUMNS,
+    KERNEL_ROWS,
+    LEFT,
+    OF_LEFT,
+    OF_OUT_PLANES,
+    OF_OUT_ROWS,
+    OF_PLANES,
+    OF_RIGHT,
+    OF_ROWS,
+    OF_TAPS,
+    OUT_COLUMNS,
+    OUT_ROWS,
+    PITCH,
+    PLANES,
+    REACH,
+    RIGHT,
+    ROW_GAP,
+    ROW_STEP,
+)
+from sigconv.engines.cpu.target import host
+
+# vectors in a row of a tile of so many rows: accumulators, loads and a weight fit into the registers
+COLUMNS = {1: 12, 2: 8, 4: 4} if host().vector_bytes == 64 else {1: 6, 2: 4, 4: 2}
+
+
+def fetching(real: types.Float, kind: str) -> Callable[..., None]:
+    """A function that brings what a band's windows see into scratch; see `sizes` for the table ``g``."""
+    lanes = host().vector_bytes * 8 // real.bitwidth
+    many, one = reader(kind, real, 1, lanes), reader(kind, real, 1, 1)
+
+    @inlined
+    def cell(x, g, row, column, fill, s, to):
+        """One cell of a row, or the border's in its place."""
+        place = column - g[BEFORE]
+        if place < 0:
+            place = g[g[OF_LEFT] + column] if column < g[LEFT] else -1
+        elif place >= g[IN_COLUMNS]:
+            place -= g[IN_COLUMNS]
+            place = g[g[OF_RIGHT] + place] if place < g[RIGHT] else -1
+        if place < 0:
+            s[to] = fill
+        else:
+            t.store(one(x, row + place), s, to)
+
+    @inlined
+    def line(x, g, row, column, n, fill, s, to):
+        """s[to : to + n] = the cells of a row from ``column`` on, as the border continues it."""
+        inside = min(max(g[BEFORE] - column, 0), n)
+        beyond = max(min(g[BEFORE] + g[IN_COLUMNS] - column, n), inside)
+        for k in range(inside):
+            cell(x, g, row, column + k, fill, s, to + k)
+        from_here = row + column - g[BEFORE]
+        if beyond - inside >= lanes:
+            k = inside
+            while k < beyond:
+                k = min(k, beyond - lanes)
+                t.store(many(x, from_here + k), s, to + k)
+                k += lanes
+        else:
+            for k in range(inside, beyond):
+                t.store(one(x, from_here + k), s, to + k)
+        for k in range(beyond, n):
+            cell(x, g, row, column + k, fill, s, to + k)
+
+    @inlined
+    def fetch(x, g, plane, first, rows, column, n, fill, s, to):
+        """Input rows ``first`` + .. of one plane, from the window's first ``column`` on, each phase of a stride apart."""
+        pitch, step = g[PITCH], g[COLUMN_STEP]
+        for r in range(rows):
+            row = g[g[OF_ROWS] + first + r]
+            begin = to + r * pitch * step
+            if plane < 0 or row < 0:
+                for k in range(step * pitch):
+                    s[begin + k] = fill
+            elif step == 1:
+                line(x, g, plane + row, column, n, fill, s, begin)
+            else:
+                for phase in range(step):
+                    for k in range(n):
+                        cell(x, g, plane + row, (column + k) * step + phase, fill, s, begin + phase * pitch + k)
+
+    return fetch
+
+
+def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str, Callable[..., None]]:
+    """Units [lo, hi) of the output, each a band of rows by a block of columns of one plane.
+
+    y[plane, i, j] = sum of w[q, a, b] x[plane q, i * step + a * gap, j * step + b * gap] in the order of (q, a, b). Where
+    ``rows`` > 1 share what is loaded, step and gap are 1.
+    """
+    lanes = host().vector_bytes * 8 // real.bitwidth
+    columns = COLUMNS[rows]
+    zeros, fma_all, fma_first, fma_last, row = row_shape(real, rows, columns, lanes)
+    width = columns * lanes
+    fetch = fetching(real, source)
+    write = writer(target)
+    one = t.shape(real, 1, 1).load
+    first_one, first_two, first_three = (fma_first[min(n, rows - 1)] for n in (1, 2, 3))
+    last_one, last_two, last_three = (fma_last[min(n, rows - 1)] for n in (1, 2, 3))
+    row_0, row_1, row_2, row_3 = (row[min(n, rows - 1)] for n in range(4))
+
+    @inlined
+    def put(row_tile, s, aside, y, at, n):
+        """Store the first ``n`` numbers of a row."""
+        if n >= width:
+            write(row_tile, y, at)
+        else:
+            t.store(row_tile, s, aside)
+            for k in range(n):
+                write(one(s, aside + k), y, at + k)
+
+    def run(x, w, fill, y, g, lo, hi, s):
+        planes, kernel_rows, kernel_columns = g[PLANES], g[KERNEL_ROWS], g[KERNEL_COLUMNS]
+        taps = g[OF_TAPS]
+        out_rows = g[OF_OUT_ROWS]
+        blocks = (g[OUT_COLUMNS] + g[BLOCK_COLUMNS] - 1) // g[BLOCK_COLUMNS]
+        bands = (g[OUT_ROWS] + g[BAND] - 1) // g[BAND]
+        line = g[PITCH] * g[COLUMN_STEP]
+        down = line * g[ROW_STEP]
+        deeper = line * g[ROW_GAP]
+        for unit in range(lo, hi):
+            plane = unit // (bands * blocks)
+            top = unit // blocks % bands * g[BAND]
+            left = unit % blocks * g[BLOCK_COLUMNS]
+            band = min(g[BAND], g[OUT_ROWS] - top)
+            block = min(g[BLOCK_COLUMNS], g[OUT_COLUMNS] - left)
+            needed = (band - 1) * g[ROW_STEP] + (kernel_rows - 1) * g[ROW_GAP] + 1
+            depth = line * (max(needed, rows + kernel_rows - 1))
+            aside = planes * depth + width
+            for q in range(planes):
+                from_plane = g[g[OF_PLANES] + plane * planes + q]
+                fetch(x, g, from_plane, top * g[ROW_STEP], needed, left, block + g[REACH], real(fill), s, q * depth)
+            out = g[g[OF_OUT_PLANES] + plane] + left
+            i = 0
+            while i < band:
+                if band >= rows:
+                    i = min(i, band - rows)  # the last tiles overlap: the same bits once more
+                j = 0
+                while j < block:
+                    if block >= width:
+                        j = min(j, block - width)
+                    acc = zeros()
+                    for q in range(planes):
+                        p = q * depth + i * down + j
+                        v = q * kernel_rows * kernel_columns
+                        if rows > 1:
+                            for b in range(kernel_columns):
+                                acc = first_one(acc, s, p + g[taps + b], w, v + b, -kernel_columns)
+                            p += deeper
+                        if rows > 2:
+                            for b in range(kernel_columns):
+                                acc = first_two(acc, s, p + g[taps + b], w, v + kernel_columns + b, -kernel_columns)
+                            p += deeper
+                            for b in range(kernel_columns):
+                                acc = first_three(
+                                    acc, s, p + g[taps + b], w, v + 2 * kernel_columns + b, -kernel_columns
+                                )
+                            p += deeper
+                        for a in range(rows - 1, kernel_rows):
+                            for b in range(kernel_columns):
+                                acc = fma_all(acc, s, p + g[taps + b], w, v + a * kernel_columns + b, -kernel_columns)
+                            p += deeper
+                        v += (kernel_rows - 1) * kernel_columns
+                        if rows > 2:
+                            for b in range(kernel_columns):
+                                acc = last_three(acc, s, p + g[taps + b], w, v + b, -kernel_columns)
+                            p += deeper
+                            for b in range(kernel_columns):
+                                acc = last_two(acc, s, p + g[taps + b], w, v + b, -kernel_columns)
+                            p += deeper
+                        if rows > 1:
+                            for b in range(kernel_columns):
+                                acc = last_one(acc, s, p + g[taps + b], w, v + b, -kernel_columns)
+                    n = block - j
+                    put(row_0(acc), s, aside, y, out + g[out_rows + top + i] + j, n)
+                    if rows > 1 and i + 1 < band:
+                        put(row_1(acc), s, aside, y, out + g[out_rows + top + i + 1] + j, n)
+                    if rows > 2 and i + 2 < band:
+                        put(row_2(acc), s, aside, y, out + g[out_rows + top + i + 2] + j, n)
+                    if rows > 2 and i + 3 < band:
+                        put(row_3(acc), s, aside, y, out + g[out_rows + top + i + 3] + j, n)
+                    j += width
+                i += rows
+
+    return "bxDbliix", run
+
+
+def _variants() -> dict[str, Callable[[types.Float], tuple[str, Callable[..., None]]]]:
+    kinds = [("real", "real"), *((k, t) for k in ("uint8", "uint16") for t in ("real", k))]
+    return {
+        f"rows{rows}_{source}_{target}": lambda real, c=(rows, source, target): sliding(real, *c)
+        for rows in COLUMNS
+        for source, target in kinds
+    }
+
+
+compile_kernel = compiler(_variants())
