@@ -13,12 +13,16 @@ from sigconv.errors import SigconvError
 if TYPE_CHECKING:
     from sigconv import config
     from sigconv.config import get_num_threads, set_num_threads, show_config
+    from sigconv.layers import conv1d, conv2d, conv3d
     from sigconv.smoothing import Diagnostics, diagnose, hampel, moving_median, smooth
     from sigconv.stream import Smoother
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "conv1d": "layers",
+    "conv2d": "layers",
+    "conv3d": "layers",
     "smooth": "smoothing",
     "diagnose": "smoothing",
     "Diagnostics": "smoothing",
@@ -36,6 +40,9 @@ __all__ = [
     "Smoother",
     "__version__",
     "config",
+    "conv1d",
+    "conv2d",
+    "conv3d",
     "diagnose",
     "get_num_threads",
     "hampel",

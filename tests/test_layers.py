@@ -17,7 +17,7 @@ LAYERS = [
     ["sigconv_cli"],
     ["sigconv.stream", "sigconv.io"],
     [f"sigconv.{name}" for name in ("smoothing", "linear", "layers", "pooling", "grad", "images")]
-    + [f"sigconv.{part}" for part in ("causal", "_layout", "_diagnostics", "_fft")],
+    + [f"sigconv.{part}" for part in ("causal", "_layout", "_diagnostics", "_fft", "_layer")],
     ["sigconv.plan", "sigconv.engines", "sigconv.config"],
     [f"sigconv.engines.cpu.{name}" for name in ("kernels", "compile", "target", "sizes", "taps")]
     + [f"sigconv.engines.cpu.{name}" for name in ("tile", "shuffles", "masks")],

@@ -1,0 +1,70 @@
+"""What layers share: their arrays as the engines take them, and the answer as the caller gave the input."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sigconv.checks import real_array, whole_number
+
+
+class Answer(NamedTuple):
+    """What the caller's input says about the result: its precision, and whether it is one sample or a batch."""
+
+    dtype: np.dtype
+    batched: bool
+
+    def of(self, y: np.ndarray) -> np.ndarray:
+        """A batch of results as the caller expects it."""
+        return (y if self.batched else y[0]).astype(self.dtype, copy=False)
+
+
+def layer_input(axes: int, x: Any) -> tuple[np.ndarray, Answer]:
+    """``x`` as a contiguous float32 or float64 batch (N, C, *spatial), and what becomes of the result.
+
+    Floats keep their precision, float16 is computed in float32; integers of up to 16 bits and bool become float32,
+    larger ones float64. Nothing is copied where nothing changes.
+    """
+    narrow = isinstance(x, np.ndarray) and x.dtype.kind in "iub" and x.dtype.itemsize <= 2 and type(x) is np.ndarray
+    values = x.astype(np.float32) if narrow else real_array("x", x)
+    half = getattr(x, "dtype", None) == np.float16
+    if values.ndim not in (axes + 1, axes + 2):
+        raise ValueError(f"x must be (N, C, {_axes(axes)}) or (C, {_axes(axes)}), got the shape {values.shape}")
+    answer = Answer(np.dtype(np.float16) if half else values.dtype, values.ndim == axes + 2)
+    batch = np.ascontiguousarray(values if answer.batched else values[np.newaxis])
+    if batch.shape[1] < 1:
+        raise ValueError(f"x must have at least 1 channel, got the shape {values.shape}")
+    return batch, answer
+
+
+def layer_weight(axes: int, weight: Any, dtype: np.dtype) -> np.ndarray:
+    """``weight`` as a contiguous array of ``dtype``: two axes of channels and the spatial ones, none of them empty."""
+    values = np.ascontiguousarray(real_array("weight", weight), dtype)
+    if values.ndim != axes + 2 or values.size == 0:
+        expected = f"{axes + 2} axes, channels, channels and {_axes(axes)}, none of them empty"
+        raise ValueError(f"weight must have {expected}, got the shape {values.shape}")
+    return values
+
+
+def layer_bias(bias: Any, channels: int, dtype: np.dtype) -> np.ndarray | None:
+    """``bias`` as a contiguous array of ``dtype`` with a number for each output channel, or None."""
+    if bias is None:
+        return None
+    values = np.ascontiguousarray(real_array("bias", bias), dtype)
+    if np.shape(bias) != (channels,):
+        raise ValueError(
+            f"bias must be ({channels},), a number for each output channel, got the shape {np.shape(bias)}"
+        )
+    return values
+
+
+def layer_groups(groups: Any, **channels: int) -> int:
+    """``groups``, which divides all the numbers of channels given."""
+    groups = whole_number("groups", groups, 1)
+    for name, count in channels.items():
+        if count % groups:
+            raise ValueError(f"groups must divide the {count} {name.replace('_', ' ')}, got {groups}")
+    return groups
+
+
+def _axes(axes: int) -> str:
+    return {1: "n", 2: "height, width", 3: "depth, height, width"}[axes]
