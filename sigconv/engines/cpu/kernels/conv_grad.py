@@ -1,0 +1,123 @@
+"""Gradients of convolution weights: sums over positions, as outer products of channels and taps."""
+
+from collections.abc import Callable
+
+from numba import types
+
+from sigconv.engines.cpu import outer_tiles as o
+from sigconv.engines.cpu.kernels import compiler, inlined
+from sigconv.engines.cpu.sizes import (
+    CHANNELS,
+    IMAGE_STEP,
+    IMAGES,
+    OF_PLACES,
+    OF_SEGMENTS,
+    OUTER_CHUNK,
+    OUTER_ROWS,
+    PIXEL_STEP,
+    SEGMENTS,
+    TAPS,
+)
+from sigconv.engines.cpu.target import host
+
+
+def turn(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """y[p*width + c] = x[c*cells + p] for c < width and lo <= p < hi; channels from ``channels`` on repeat the last.
+
+    ``width`` is a multiple of a vector's lanes.
+    """
+    lanes = host().vector_bytes * 8 // real.bitwidth
+    block = o.turn_over(real, lanes)
+
+    def run(x, cells, channels, y, width, lo, hi):
+        for c in range(0, width, lanes):
+            first = min(c, channels - 1)
+            last = channels - 1 - first
+            if hi - lo >= lanes:
+                p = lo
+                while p < hi:
+                    p = min(p, hi - lanes)
+                    block(x, first * cells + p, cells, last, y, p * width + c, width)
+                    p += lanes
+            else:
+                for p in range(lo, hi):
+                    for lane in range(lanes):
+                        y[p * width + c + lane] = x[(first + min(lane, last)) * cells + p]
+
+    return "xiixiii", run
+
+
+def _products(real: types.Float, columns: int) -> tuple[str, Callable[..., None]]:
+    """y[c*y_step + r] += the sum over positions of g[position, c] * x[place of r there], for first <= r < last.
+
+    ``g`` holds ``columns`` vectors of channels for each pixel of each image; ``at`` knows how many are meant and where
+    the pixels and rows stand in x. ``space`` is scratch for a tile and a block.
+    """
+    lanes = host().vector_bytes * 8 // real.bitwidth
+    rows = OUTER_ROWS[host().vector_bytes]
+    width = columns * lanes
+    zeros, fma_outer, store_outer = o.outer_shape(real, rows, columns, lanes)
+    block, add_first = o.turn_over(real, lanes), o.partial_shape(real, lanes).add_first
+
+    @inlined
+    def sum_tile(g, x, at, row, lo, hi, pixel, space):
+        """The sums of rows from ``row`` over segments lo to hi - 1, counted through all images, into space."""
+        acc = zeros()
+        segments = at[SEGMENTS]
+        step = at[PIXEL_STEP]
+        n = lo // segments
+        s = lo - n * segments
+        where = pixel * width
+        for _ in range(lo, hi):
+            base = n * at[IMAGE_STEP] + at[at[OF_SEGMENTS] + 2 * s]
+            for _ in range(at[at[OF_SEGMENTS] + 2 * s + 1]):
+                acc = fma_outer(acc, g, where, x, base, at, OF_PLACES + row)
+                where += width
+                base += step
+            s += 1
+            if s == segments:
+                s = 0
+                n += 1
+        store_outer(acc, space, 0)
+
+    @inlined
+    def add_tile(space, at, row, y):
+        turned = rows * width
+        for r in range(0, rows, lanes):
+            here = min(lanes, rows - r, at[TAPS] - row - r)
+            if here > 0:
+                for c in range(0, width, lanes):
+                    block(space, r * width + c, width, rows - 1 - r, space, turned, lanes)
+                    for k in range(min(lanes, at[CHANNELS] - c)):
+                        add_first(y, (c + k) * at[TAPS] + row + r, space, turned + k * lanes, here)
+
+    def run(g, x, at, y, first, last, space):
+        every = at[IMAGES] * at[SEGMENTS]
+        lo = 0
+        pixel = 0
+        while lo < every:
+            hi = lo
+            pixels = 0
+            while hi < every and pixels < OUTER_CHUNK:
+                pixels += at[at[OF_SEGMENTS] + 2 * (hi % at[SEGMENTS]) + 1]
+                hi += 1
+            for row in range(first, last, rows):
+                sum_tile(g, x, at, row, lo, hi, pixel, space)
+                add_tile(space, at, row, y)
+            lo = hi
+            pixel += pixels
+
+    return "xxlxiix", run
+
+
+def products(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """Sums of outer products with two vectors of channels; see `_products`."""
+    return _products(real, 2)
+
+
+def few_products(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """The same with one vector of channels."""
+    return _products(real, 1)
+
+
+compile_kernel = compiler({"turn": turn, "products": products, "few_products": few_products})

@@ -1,0 +1,166 @@
+"""Sums of outer products in registers, blocks turned over, and vectors that hold less than all their lanes."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from sigconv.engines.cpu.tile import Tile, _math, at_index, pack, spread_scalar, unpack
+
+_NUMBER = ir.IntType(32)
+
+
+class OuterShape(NamedTuple):
+    """The constructors of a tile of outer products; they are called from compiled code."""
+
+    zeros: Callable[..., Any]
+    fma_outer: Callable[..., Any]
+    store_outer: Callable[..., Any]
+
+
+def outer_shape(dtype: Any, rows: int, columns: int, lanes: int) -> OuterShape:
+    """Constructors for ``rows`` sums of ``columns`` vectors of ``lanes`` numbers.
+
+    ``fma_outer(sums, g, at, x, base, places, j)`` adds g[at : at + columns*lanes] * x[base + places[j + r]] to row r;
+    ``store_outer(sums, y, at)`` puts the rows one behind the other.
+    """
+    tile = Tile(dtype, rows * columns, lanes)
+    pointer = types.CPointer(dtype)
+
+    @intrinsic
+    def zeros(_: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return pack(builder, tile, [tile.constant(0.0)] * tile.count)
+
+        return tile(), codegen
+
+    @intrinsic
+    def fma_outer(_: Any, sums: Any, g: Any, at: Any, x: Any, base: Any, places: Any, j: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            sums, g, at, x, base, places, j = args
+            sums = unpack(builder, tile, sums)
+            wide = [
+                builder.load(at_index(builder, g, at, c * lanes, tile.vector), align=tile.align)
+                for c in range(columns)
+            ]
+            start = builder.gep(x, [base])
+            for r in range(rows):
+                place = builder.load(builder.gep(places, [builder.add(j, ir.Constant(j.type, r))]))
+                factor = spread_scalar(builder, tile.vector, builder.load(builder.gep(start, [place])))
+                for c in range(columns):
+                    k = r * columns + c
+                    sums[k] = _math(builder, tile, "fma", wide[c], factor, sums[k])
+            return pack(builder, tile, sums)
+
+        table = types.CPointer(types.int64)
+        return tile(tile, pointer, types.int64, pointer, types.int64, table, types.int64), codegen
+
+    @intrinsic
+    def store_outer(_: Any, sums: Any, y: Any, at: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            for k, vector in enumerate(unpack(builder, tile, args[0])):
+                builder.store(vector, at_index(builder, args[1], args[2], k * lanes, tile.vector), align=tile.align)
+            return context.get_dummy_value()
+
+        return types.none(tile, pointer, types.int64), codegen
+
+    return OuterShape(zeros, fma_outer, store_outer)
+
+
+def turn_over(dtype: Any, lanes: int) -> Callable[..., Any]:
+    """An intrinsic: y[to + q*y_step + r] = x[at + r*x_step + q] for a block of ``lanes`` x ``lanes``.
+
+    Rows after ``last`` repeat it: they need not be there.
+    """
+    tile = Tile(dtype, lanes, lanes)
+    pointer = types.CPointer(dtype)
+
+    @intrinsic
+    def turned(_: Any, x: Any, at: Any, x_step: Any, last: Any, y: Any, to: Any, y_step: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            x, at, x_step, last, y, to, y_step = args
+            rows = []
+            for r in range(lanes):
+                row = ir.Constant(last.type, r)
+                row = builder.select(builder.icmp_signed("<", row, last), row, last)
+                where = builder.add(at, builder.mul(row, x_step))
+                rows.append(builder.load(at_index(builder, x, where, 0, tile.vector), align=tile.align))
+            for q, column in enumerate(_turn(builder, rows, lanes)):
+                where = builder.add(to, builder.mul(ir.Constant(to.type, q), y_step))
+                builder.store(column, at_index(builder, y, where, 0, tile.vector), align=tile.align)
+            return context.get_dummy_value()
+
+        whole = types.int64
+        return types.none(pointer, whole, whole, whole, pointer, whole, whole), codegen
+
+    return turned
+
+
+def _turn(builder: Any, rows: list[Any], lanes: int) -> list[Any]:
+    """The columns of ``lanes`` vectors, by swapping ever smaller quarters."""
+    vectors = list(rows)
+    half = lanes // 2
+    while half:
+        upper = [k if not k & half else lanes + k - half for k in range(lanes)]
+        lower = [k + half if not k & half else lanes + k for k in range(lanes)]
+        for k in range(lanes):
+            if not k & half:
+                pair = vectors[k], vectors[k + half]
+                for place, mask in ((k, upper), (k + half, lower)):
+                    mask = ir.Constant(ir.VectorType(_NUMBER, lanes), mask)
+                    vectors[place] = builder.shuffle_vector(*pair, mask)
+        half //= 2
+    return vectors
+
+
+class Partial(NamedTuple):
+    """Operations on the first ``n`` lanes of a vector; memory behind the others is not touched."""
+
+    load_first: Callable[..., Any]
+    add_first: Callable[..., Any]
+
+
+def partial_shape(dtype: Any, lanes: int) -> Partial:
+    """``load_first(x, at, n)``: x[at : at + n] and zeros; ``add_first(y, to, x, at, n)``: y[to + k] += x[at + k]."""
+    tile = Tile(dtype, 1, lanes)
+    pointer = types.CPointer(dtype)
+    kind = f"v{lanes}{'f32' if dtype == types.float32 else 'f64'}"
+    flags = ir.VectorType(ir.IntType(1), lanes)
+    to_vector = tile.vector.as_pointer()
+
+    def mask(builder: Any, n: Any) -> Any:
+        integers = ir.VectorType(n.type, lanes)
+        return builder.icmp_signed("<", ir.Constant(integers, list(range(lanes))), spread_scalar(builder, integers, n))
+
+    def load(builder: Any, p: Any, at: Any, chosen: Any) -> Any:
+        kinds = ir.FunctionType(tile.vector, [to_vector, _NUMBER, flags, tile.vector])
+        function = cgutils.get_or_insert_function(builder.module, kinds, f"llvm.masked.load.{kind}.p0")
+        where = at_index(builder, p, at, 0, tile.vector)
+        return builder.call(function, [where, ir.Constant(_NUMBER, tile.align), chosen, tile.constant(0.0)])
+
+    @intrinsic
+    def load_first(_: Any, x: Any, at: Any, n: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return pack(builder, tile, [load(builder, *args[:2], mask(builder, args[2]))])
+
+        return tile(pointer, types.int64, types.int64), codegen
+
+    @intrinsic
+    def add_first(_: Any, y: Any, to: Any, x: Any, at: Any, n: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            y, to, x, at, n = args
+            chosen = mask(builder, n)
+            total = builder.fadd(load(builder, y, to, chosen), load(builder, x, at, chosen))
+            kinds = ir.FunctionType(ir.VoidType(), [tile.vector, to_vector, _NUMBER, flags])
+            function = cgutils.get_or_insert_function(builder.module, kinds, f"llvm.masked.store.{kind}.p0")
+            where = at_index(builder, y, to, 0, tile.vector)
+            builder.call(function, [total, where, ir.Constant(_NUMBER, tile.align), chosen])
+            return context.get_dummy_value()
+
+        whole = types.int64
+        return types.none(pointer, whole, pointer, whole, whole), codegen
+
+    return Partial(load_first, add_first)
