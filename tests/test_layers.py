@@ -16,11 +16,11 @@ FILES = [*(ROOT / "sigconv").rglob("*.py"), *(ROOT / "cli" / "sigconv_cli").rglo
 LAYERS = [
     ["sigconv_cli"],
     ["sigconv.stream", "sigconv.io"],
-    [f"sigconv.{name}" for name in ("smoothing", "linear", "layers", "pooling", "grad", "images")]
+    [f"sigconv.{name}" for name in ("smoothing", "linear", "layers", "transposes", "pooling", "grad", "images")]
     + [f"sigconv.{part}" for part in ("causal", "_layout", "_diagnostics", "_fft", "_layer")],
     ["sigconv.plan", "sigconv.engines", "sigconv.config"],
     [f"sigconv.engines.cpu.{name}" for name in ("kernels", "compile", "target", "sizes", "taps")]
-    + [f"sigconv.engines.cpu.{name}" for name in ("tile", "shuffles", "masks")],
+    + [f"sigconv.engines.cpu.{name}" for name in ("tile", "shuffles", "masks", "outer_tiles", "block_tiles", "conv_sizes")],
     [f"sigconv.{name}" for name in ("windows", "borders", "geometry", "checks", "times", "errors")]
     + [f"sigconv.{part}" for part in ("_window", "_durations")],
 ]

@@ -28,7 +28,10 @@ import numpy as np
 from sigconv.engines.cpu.target import host
 
 # what kernels are made of, beside their own modules
-_SHARED = ("compile", "target", "tile", "shuffles", "masks", "sizes", "taps", "row_tiles", "outer_tiles")
+_SHARED = (
+    "compile", "target", "tile", "shuffles", "masks", "sizes", "taps", "row_tiles",
+    "outer_tiles", "pool_tiles", "pool_sizes", "block_tiles", "conv_sizes",
+)
 _MAGIC = b"sigconv machine code 1\n"
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):  # a child must not inherit it from a thread that it does not have
