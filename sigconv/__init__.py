@@ -11,11 +11,13 @@ from sigconv import windows
 from sigconv.errors import SigconvError
 
 if TYPE_CHECKING:
-    from sigconv import config
+    from sigconv import config, grad
     from sigconv.config import get_num_threads, set_num_threads, show_config
     from sigconv.layers import conv1d, conv2d, conv3d
+    from sigconv.running import maximum_filter, minimum_filter, uniform_filter
     from sigconv.smoothing import Diagnostics, diagnose, hampel, moving_median, smooth
     from sigconv.stream import Smoother
+    from sigconv.transposes import conv_transpose1d, conv_transpose2d, conv_transpose3d
 
 __version__ = "0.1.0"
 
@@ -23,6 +25,12 @@ _HOMES = {
     "conv1d": "layers",
     "conv2d": "layers",
     "conv3d": "layers",
+    "conv_transpose1d": "transposes",
+    "conv_transpose2d": "transposes",
+    "conv_transpose3d": "transposes",
+    "uniform_filter": "running",
+    "minimum_filter": "running",
+    "maximum_filter": "running",
     "smooth": "smoothing",
     "diagnose": "smoothing",
     "Diagnostics": "smoothing",
@@ -43,20 +51,27 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "diagnose",
     "get_num_threads",
+    "grad",
     "hampel",
+    "maximum_filter",
+    "minimum_filter",
     "moving_median",
     "set_num_threads",
     "show_config",
     "smooth",
+    "uniform_filter",
     "windows",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "config":
-        return import_module("sigconv.config")
+    if name in ("config", "grad"):
+        return import_module(f"sigconv.{name}")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'sigconv' has no attribute {name!r}")

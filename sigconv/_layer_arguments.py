@@ -66,5 +66,14 @@ def layer_groups(groups: Any, **channels: int) -> int:
     return groups
 
 
+def layer_channels(x: np.ndarray, weight: np.ndarray, groups: int) -> None:
+    """An error unless a convolution's weights see the channels that each group of x has."""
+    if x.shape[1] != weight.shape[1] * groups:
+        raise ValueError(
+            f"weight must be (O, {x.shape[1] // groups}, ...) for {x.shape[1]} channels of x in {groups} groups, "
+            f"got the shape {weight.shape}"
+        )
+
+
 def _axes(axes: int) -> str:
     return {1: "n", 2: "height, width", 3: "depth, height, width"}[axes]

@@ -15,6 +15,7 @@ import os
 import sys
 
 import numpy as np
+from guarded_conv_grads import conv_grads_cases
 
 MS, S = 10**6, 10**9
 EPOCH = 1_700_000_000 * S
@@ -260,6 +261,7 @@ def cases():
                     yield label, lambda run=run, x=x, t=t, chosen=chosen: run(x, t, **chosen)
     yield from long_cases(rng)
     yield from text_cases(rng)
+    yield from conv_grads_cases(rng)
 
 
 def text_cases(rng):

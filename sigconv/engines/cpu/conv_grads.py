@@ -1,19 +1,21 @@
 """Gradients of convolution layers: what each weight and each input did for the outputs."""
 
+from functools import lru_cache
+from itertools import accumulate
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
 from sigconv.engines.cpu.compile import address, kernel
-from sigconv.engines.cpu.scratch import scratch
+from sigconv.engines.cpu.scratch import kept
 from sigconv.engines.cpu.sizes import OF_PLACES, OUTER_CHUNK, OUTER_ROWS
 from sigconv.engines.cpu.target import host
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.geometry import Slide
 
 _PACKED = 2**23  # bytes of packed gradients that are made at a time, if one image has no more
-_ITEMS, _TILES = 8, 24  # work is cut into at least so many items where it can be, of at most so many tiles
+_ITEMS, _ITEM_PRODUCTS = 8, 2**18  # work is cut into so many items or more, of so many products of vectors or fewer
 
 
 def weight_sums(x: np.ndarray, grad_out: np.ndarray, slide: Slide, groups: int = 1) -> np.ndarray:
@@ -23,15 +25,17 @@ def weight_sums(x: np.ndarray, grad_out: np.ndarray, slide: Slide, groups: int =
     and these over images, in an order that follows from the sizes alone.
     """
     channels, outputs = x.shape[1] // groups, grad_out.shape[1]
-    y = np.zeros((outputs, channels, *slide.kernel), x.dtype)
-    per_image = (grad_out[:1].nbytes + x[:1].nbytes) or 1
-    for lo, hi in split(len(x), max(_PACKED // per_image, 1)):
-        _add_products(x[lo:hi], grad_out[lo:hi], slide, groups, y)
+    shape = outputs, channels, *slide.kernel
+    if x.size == 0:
+        return np.zeros(shape, x.dtype)
+    y = np.empty(shape, x.dtype)
+    for lo, hi in split(len(x), max(_PACKED // (x[0].nbytes + grad_out[0].nbytes), 1)):
+        _add_products(x[lo:hi], grad_out[lo:hi], slide, groups, y, lo == 0)
     return y
 
 
 class _Block(NamedTuple):
-    """Output channels of one group that are summed together: ``count`` from ``first`` on, in ``width`` lanes."""
+    """Output channels that are summed together: their group, the first of them, how many, and in how many lanes."""
 
     group: int
     first: int
@@ -48,61 +52,56 @@ def _blocks(groups: int, outputs: int, lanes: int) -> list[_Block]:
     return found
 
 
-def _add_products(x: np.ndarray, grad_out: np.ndarray, slide: Slide, groups: int, y: np.ndarray) -> None:
+def _add_products(x: np.ndarray, grad_out: np.ndarray, slide: Slide, groups: int, y: np.ndarray, fresh: bool) -> None:
+    """y += the sums over some images; ``y`` holds nothing yet where it is fresh."""
     item, lanes = x.dtype.itemsize, host().vector_bytes // x.dtype.itemsize
-    images, pixels = len(x), prod(slide.output)
-    outputs, channels, taps = len(y) // groups, y.shape[1], prod(y.shape[1:])
+    channels, taps, pixels = y.shape[1], prod(y.shape[1:]), len(x) * prod(slide.output)
     rows = OUTER_ROWS[host().vector_bytes]
-    blocks = _blocks(groups, outputs, lanes)
-    starts = np.cumsum([0, *(images * pixels * block.width for block in blocks)])
-    packed = _aligned(int(starts[-1]), x.dtype)
-    turn = kernel("conv_grad.turn", x.dtype)
-
-    def pack(lo: int, hi: int) -> None:
-        for k in range(lo, hi):
-            block, n = blocks[k // images], k % images
-            source = address(grad_out) + (n * groups * outputs + block.first) * pixels * item
-            target = address(packed) + (int(starts[k // images]) + n * pixels * block.width) * item
-            turn(source, pixels, block.count, target, block.width, 0, pixels)
-
-    parallel(pack, split(len(blocks) * images, max(2**16 // (2 * lanes * pixels), 1)))
-    cells, strides, pitch = _with_border(x, slide)
+    blocks = _blocks(groups, len(y) // groups, lanes)
+    packed, starts = _packed(grad_out, blocks)
+    cells, steps, pitch = _with_border(x, slide)
+    table = _table(slide, channels, len(x), x.shape[1] * pitch, steps, pitch, rows)
     tiles = -(-taps // rows)
-    pieces = min(max(-(-_ITEMS // len(blocks)), -(-tiles // _TILES)), tiles)
-    ranges = split(tiles, -(-tiles // pieces))
-    tables = {
-        block.count: _table(slide, channels, images, x.shape[1] * pitch, strides, pitch, block.count, rows)
-        for block in blocks
-    }
+    pieces = max(-(-_ITEMS // len(blocks)), tiles * rows * pixels // _ITEM_PRODUCTS)
+    ranges = [(lo * rows, min(hi * rows, taps)) for lo, hi in split(tiles, -(-tiles // min(pieces, tiles)))]
+    wide, narrow = (kernel(f"conv_grad.{name}", x.dtype) for name in ("products", "few_products"))
+    g, source, target, at = address(packed), address(cells), address(y), address(table)
 
     def add(lo: int, hi: int) -> None:
-        space = address(scratch(1, 2 * rows * lanes + lanes * lanes, x.dtype))
+        space = address(kept("tile", (2 * rows + lanes) * lanes, x.dtype))
         for k in range(lo, hi):
-            which, (first, last) = k // len(ranges), ranges[k % len(ranges)]
-            block = blocks[which]
-            products = kernel("conv_grad.products" if block.width > lanes else "conv_grad.few_products", x.dtype)
-            products(
-                address(packed) + int(starts[which]) * item,
-                address(cells) + block.group * channels * pitch * item,
-                address(tables[block.count]),
-                address(y) + block.first * taps * item,
-                first * rows,
-                min(last * rows, taps),
-                space,
-            )
+            which, piece = divmod(k, len(ranges))
+            group, first, count, width = blocks[which]
+            (wide if width > lanes else narrow)(
+                g + starts[which] * pixels * item, source + group * channels * pitch * item, at,
+                target + first * taps * item, count, *ranges[piece], fresh, space,
+            )  # fmt: skip
 
     parallel(add, split(len(blocks) * len(ranges), 1))
 
 
-def _aligned(size: int, dtype: np.dtype) -> np.ndarray:
-    """An array that starts a cache line."""
-    room = np.empty(size * dtype.itemsize + 64, np.uint8)
-    start = -address(room) % 64
-    return room[start : start + size * dtype.itemsize].view(dtype)
+def _packed(grad_out: np.ndarray, blocks: list[_Block]) -> tuple[np.ndarray, list[int]]:
+    """Each block's channels side by side, for each pixel of each image; and the lanes before each block."""
+    item, images = grad_out.dtype.itemsize, len(grad_out)
+    pixels = prod(grad_out.shape[2:])
+    starts = list(accumulate((block.width for block in blocks), initial=0))
+    packed = kept("packed", starts[-1] * images * pixels, grad_out.dtype)
+    turn = kernel("conv_grad.turn", grad_out.dtype)
+    source, target, image = address(grad_out), address(packed), grad_out[:1].nbytes
+
+    def pack(lo: int, hi: int) -> None:
+        for k in range(lo, hi):
+            which, n = divmod(k, images)
+            _, first, count, width = blocks[which]
+            to = (starts[which] * images + n * width) * pixels
+            turn(source + n * image + first * pixels * item, pixels, count, target + to * item, width)
+
+    parallel(pack, split(len(blocks) * images, max(2**17 // (blocks[0].width * pixels), 1)))
+    return packed, starts
 
 
 def _with_border(x: np.ndarray, slide: Slide) -> tuple[np.ndarray, tuple[int, ...], int]:
-    """x as windows see it, zeros around or cells cut off; with its steps along the spatial axes and from plane to plane.
+    """x as windows see it, zeros around or cells cut off; its steps along the spatial axes and from plane to plane.
 
     Planes are so far apart that the same place in each of several stays in the cache.
     """
@@ -115,7 +114,8 @@ def _with_border(x: np.ndarray, slide: Slide) -> tuple[np.ndarray, tuple[int, ..
         return x, _steps(slide.size), prod(slide.size)
     line = 64 // x.dtype.itemsize
     pitch = (-(-prod(reach) // line) | 1) * line
-    room = np.zeros((*x.shape[:2], pitch), x.dtype)
+    room = kept("cells", len(x) * x.shape[1] * pitch, x.dtype).reshape(*x.shape[:2], pitch)
+    room[...] = 0
     planes = room[..., : prod(reach)].reshape(*x.shape[:2], *reach)
     source, target = [], []
     for before, r, n in zip(slide.before, reach, slide.size, strict=True):
@@ -130,6 +130,7 @@ def _steps(shape: tuple[int, ...] | list[int]) -> tuple[int, ...]:
     return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
+@lru_cache(maxsize=64)
 def _table(
     slide: Slide,
     channels: int,
@@ -137,7 +138,6 @@ def _table(
     image_step: int,
     steps: tuple[int, ...],
     pitch: int,
-    count: int,
     rows: int,
 ) -> np.ndarray:
     """What the sums over positions need to know: where pixels, channels and taps stand in x."""
@@ -156,6 +156,12 @@ def _table(
     pieces = np.arange(0, output[-1], OUTER_CHUNK)
     counts = np.minimum(output[-1] - pieces, OUTER_CHUNK)
     segments = np.stack(np.broadcast_arrays(starts.reshape(-1, 1) + pieces * jumps[-1], counts), -1).reshape(-1, 2)
-    header = [images, len(segments), image_step, jumps[-1], places.size, count, OF_PLACES + places.size]
-    header[4] = channels * prod(slide.kernel)
+    taps = channels * prod(slide.kernel)
+    header = [images, len(segments), image_step, jumps[-1], taps, OF_PLACES + places.size]
     return np.concatenate([header, places, segments.ravel()]).astype(np.int64)
+
+
+def bias_sums(grad_out: np.ndarray) -> np.ndarray:
+    """The gradient of a layer's bias: (O,) from grad_out (N, O, *output)."""
+    per_image = grad_out.reshape(*grad_out.shape[:2], prod(grad_out.shape[2:])).sum(2)
+    return per_image.sum(0, dtype=np.float64).astype(grad_out.dtype)

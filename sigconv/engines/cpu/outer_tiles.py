@@ -43,8 +43,7 @@ def outer_shape(dtype: Any, rows: int, columns: int, lanes: int) -> OuterShape:
             sums, g, at, x, base, places, j = args
             sums = unpack(builder, tile, sums)
             wide = [
-                builder.load(at_index(builder, g, at, c * lanes, tile.vector), align=tile.align)
-                for c in range(columns)
+                builder.load(at_index(builder, g, at, c * lanes, tile.vector), align=tile.align) for c in range(columns)
             ]
             start = builder.gep(x, [base])
             for r in range(rows):
@@ -121,15 +120,21 @@ class Partial(NamedTuple):
 
     load_first: Callable[..., Any]
     add_first: Callable[..., Any]
+    store_first: Callable[..., Any]
 
 
 def partial_shape(dtype: Any, lanes: int) -> Partial:
-    """``load_first(x, at, n)``: x[at : at + n] and zeros; ``add_first(y, to, x, at, n)``: y[to + k] += x[at + k]."""
+    """Constructors of `Partial` for vectors of ``lanes`` numbers.
+
+    ``load_first(x, at, n)`` is x[at : at + n] and zeros; ``store_first(y, to, x, at, n)`` copies n numbers to y[to],
+    ``add_first`` adds them to those there.
+    """
     tile = Tile(dtype, 1, lanes)
     pointer = types.CPointer(dtype)
     kind = f"v{lanes}{'f32' if dtype == types.float32 else 'f64'}"
     flags = ir.VectorType(ir.IntType(1), lanes)
     to_vector = tile.vector.as_pointer()
+    align = ir.Constant(_NUMBER, tile.align)
 
     def mask(builder: Any, n: Any) -> Any:
         integers = ir.VectorType(n.type, lanes)
@@ -138,8 +143,7 @@ def partial_shape(dtype: Any, lanes: int) -> Partial:
     def load(builder: Any, p: Any, at: Any, chosen: Any) -> Any:
         kinds = ir.FunctionType(tile.vector, [to_vector, _NUMBER, flags, tile.vector])
         function = cgutils.get_or_insert_function(builder.module, kinds, f"llvm.masked.load.{kind}.p0")
-        where = at_index(builder, p, at, 0, tile.vector)
-        return builder.call(function, [where, ir.Constant(_NUMBER, tile.align), chosen, tile.constant(0.0)])
+        return builder.call(function, [at_index(builder, p, at, 0, tile.vector), align, chosen, tile.constant(0.0)])
 
     @intrinsic
     def load_first(_: Any, x: Any, at: Any, n: Any) -> Any:
@@ -148,19 +152,23 @@ def partial_shape(dtype: Any, lanes: int) -> Partial:
 
         return tile(pointer, types.int64, types.int64), codegen
 
-    @intrinsic
-    def add_first(_: Any, y: Any, to: Any, x: Any, at: Any, n: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            y, to, x, at, n = args
-            chosen = mask(builder, n)
-            total = builder.fadd(load(builder, y, to, chosen), load(builder, x, at, chosen))
-            kinds = ir.FunctionType(ir.VoidType(), [tile.vector, to_vector, _NUMBER, flags])
-            function = cgutils.get_or_insert_function(builder.module, kinds, f"llvm.masked.store.{kind}.p0")
-            where = at_index(builder, y, to, 0, tile.vector)
-            builder.call(function, [total, where, ir.Constant(_NUMBER, tile.align), chosen])
-            return context.get_dummy_value()
+    def into(adding: bool) -> Callable[..., Any]:
+        @intrinsic
+        def into_first(_: Any, y: Any, to: Any, x: Any, at: Any, n: Any) -> Any:
+            def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+                y, to, x, at, n = args
+                chosen = mask(builder, n)
+                value = load(builder, x, at, chosen)
+                if adding:
+                    value = builder.fadd(load(builder, y, to, chosen), value)
+                kinds = ir.FunctionType(ir.VoidType(), [tile.vector, to_vector, _NUMBER, flags])
+                function = cgutils.get_or_insert_function(builder.module, kinds, f"llvm.masked.store.{kind}.p0")
+                builder.call(function, [value, at_index(builder, y, to, 0, tile.vector), align, chosen])
+                return context.get_dummy_value()
 
-        whole = types.int64
-        return types.none(pointer, whole, pointer, whole, whole), codegen
+            whole = types.int64
+            return types.none(pointer, whole, pointer, whole, whole), codegen
 
-    return Partial(load_first, add_first)
+        return into_first
+
+    return Partial(load_first, into(adding=True), into(adding=False))

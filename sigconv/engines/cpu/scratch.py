@@ -21,11 +21,16 @@ def scratch(rows: int, columns: int, dtype: np.dtype) -> np.ndarray:
     """
     per_line = _LINE // dtype.itemsize
     columns = -(-columns // per_line) * per_line
-    needed = rows * columns * dtype.itemsize + _LINE
-    space = getattr(_local, "space", None)
+    return kept("space", rows * columns, dtype).reshape(rows, columns)
+
+
+def kept(name: str, size: int, dtype: np.dtype) -> np.ndarray:
+    """An array of ``size`` from the start of a cache line on, as `scratch` but overwritten by calls of its name only."""
+    needed = size * dtype.itemsize + _LINE
+    space = getattr(_local, name, None)
     if space is None or len(space) < needed:
         space = np.empty(needed, np.uint8)
         if needed <= _KEPT:
-            _local.space = space
+            setattr(_local, name, space)
     start = -address(space) % _LINE
-    return space[start : start + rows * columns * dtype.itemsize].view(dtype).reshape(rows, columns)
+    return space[start : start + size * dtype.itemsize].view(dtype)

@@ -7,7 +7,6 @@ from numba import types
 from sigconv.engines.cpu import outer_tiles as o
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.sizes import (
-    CHANNELS,
     IMAGE_STEP,
     IMAGES,
     OF_PLACES,
@@ -22,42 +21,43 @@ from sigconv.engines.cpu.target import host
 
 
 def turn(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """y[p*width + c] = x[c*cells + p] for c < width and lo <= p < hi; channels from ``channels`` on repeat the last.
+    """y[p*width + c] = x[c*cells + p] for c < width; channels from ``channels`` on repeat the last.
 
     ``width`` is a multiple of a vector's lanes.
     """
     lanes = host().vector_bytes * 8 // real.bitwidth
     block = o.turn_over(real, lanes)
 
-    def run(x, cells, channels, y, width, lo, hi):
+    def run(x, cells, channels, y, width):
         for c in range(0, width, lanes):
             first = min(c, channels - 1)
             last = channels - 1 - first
-            if hi - lo >= lanes:
-                p = lo
-                while p < hi:
-                    p = min(p, hi - lanes)
+            if cells >= lanes:
+                p = 0
+                while p < cells:
+                    p = min(p, cells - lanes)
                     block(x, first * cells + p, cells, last, y, p * width + c, width)
                     p += lanes
             else:
-                for p in range(lo, hi):
+                for p in range(cells):
                     for lane in range(lanes):
                         y[p * width + c + lane] = x[(first + min(lane, last)) * cells + p]
 
-    return "xiixiii", run
+    return "xiixi", run
 
 
 def _products(real: types.Float, columns: int) -> tuple[str, Callable[..., None]]:
-    """y[c*y_step + r] += the sum over positions of g[position, c] * x[place of r there], for first <= r < last.
+    """y[c, r] += the sum over positions of g[position, c] * x[place of r there], for c < channels, first <= r < last.
 
-    ``g`` holds ``columns`` vectors of channels for each pixel of each image; ``at`` knows how many are meant and where
-    the pixels and rows stand in x. ``space`` is scratch for a tile and a block.
+    ``g`` holds ``columns`` vectors of channels for each pixel of each image; the table ``at`` knows where the pixels
+    and the rows r stand in x. A ``fresh`` y is overwritten. ``space`` is scratch for a tile and a block.
     """
     lanes = host().vector_bytes * 8 // real.bitwidth
     rows = OUTER_ROWS[host().vector_bytes]
     width = columns * lanes
     zeros, fma_outer, store_outer = o.outer_shape(real, rows, columns, lanes)
-    block, add_first = o.turn_over(real, lanes), o.partial_shape(real, lanes).add_first
+    block = o.turn_over(real, lanes)
+    _, add_first, store_first = o.partial_shape(real, lanes)
 
     @inlined
     def sum_tile(g, x, at, row, lo, hi, pixel, space):
@@ -81,17 +81,21 @@ def _products(real: types.Float, columns: int) -> tuple[str, Callable[..., None]
         store_outer(acc, space, 0)
 
     @inlined
-    def add_tile(space, at, row, y):
+    def add_tile(space, at, row, y, channels, fresh):
         turned = rows * width
         for r in range(0, rows, lanes):
             here = min(lanes, rows - r, at[TAPS] - row - r)
             if here > 0:
                 for c in range(0, width, lanes):
                     block(space, r * width + c, width, rows - 1 - r, space, turned, lanes)
-                    for k in range(min(lanes, at[CHANNELS] - c)):
-                        add_first(y, (c + k) * at[TAPS] + row + r, space, turned + k * lanes, here)
+                    for k in range(min(lanes, channels - c)):
+                        to = (c + k) * at[TAPS] + row + r
+                        if fresh:
+                            store_first(y, to, space, turned + k * lanes, here)
+                        else:
+                            add_first(y, to, space, turned + k * lanes, here)
 
-    def run(g, x, at, y, first, last, space):
+    def run(g, x, at, y, channels, first, last, fresh, space):
         every = at[IMAGES] * at[SEGMENTS]
         lo = 0
         pixel = 0
@@ -103,11 +107,11 @@ def _products(real: types.Float, columns: int) -> tuple[str, Callable[..., None]
                 hi += 1
             for row in range(first, last, rows):
                 sum_tile(g, x, at, row, lo, hi, pixel, space)
-                add_tile(space, at, row, y)
+                add_tile(space, at, row, y, channels, fresh != 0 and lo == 0)
             lo = hi
             pixel += pixels
 
-    return "xxlxiix", run
+    return "xxlxiiiix", run
 
 
 def products(real: types.Float) -> tuple[str, Callable[..., None]]:
