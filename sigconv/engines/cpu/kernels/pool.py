@@ -1,0 +1,298 @@
+"""Windows over one to three axes: the greatest number, the sum, the sum of powers; and sums sent back.
+
+A window is taken apart by axis. Its rows are joined number by number into a line, which border cells that change
+nothing lead and follow; then the line's windows are joined. Wide windows share what they have in common: a window of
+2m cells is two of m, so that a few sums or maxima of pairs, fours, eights .. make up any width, and none is taken back.
+
+The whole numbers of a pool come in ``plan`` in the order of `pool_sizes.Plan`. For each of an axis's outputs
+``depth``, ``height`` and ``columns`` hold its first cell, and then for each how many it has.
+"""
+
+from collections.abc import Callable
+from math import inf, sqrt
+from typing import Any, NamedTuple
+
+from numba import types
+
+from sigconv.engines.cpu import pool_tiles as p
+from sigconv.engines.cpu import tile as t
+from sigconv.engines.cpu.kernels import compiler, inlined
+from sigconv.engines.cpu.pool_sizes import ROWS, WIDE
+from sigconv.engines.cpu.target import host
+
+BIG = 4  # vectors that are worked on together
+
+
+class Kind(NamedTuple):
+    """What a pool does with its cells: tiles and numbers are prepared, and joined to those before."""
+
+    nothing: float  # joined to anything it changes nothing
+    prepare: Callable[..., Any]
+    prepare_one: Callable[..., Any]
+    join: Callable[..., Any]
+    join_one: Callable[..., Any]
+    counted: bool = False  # the result is divided by how many cells there were
+    rooted: bool = False  # of sums of squares the root is taken
+    again: bool = False  # a cell may be joined twice
+
+
+def _as_it_is() -> Callable[..., Any]:
+    @inlined
+    def same(x, power):
+        return x
+
+    return same
+
+
+def _greatest(real: types.Float) -> Kind:
+    @inlined
+    def greater(a, b):
+        return b if b > a or b != b else a
+
+    return Kind(-inf, _as_it_is(), _as_it_is(), p.greater, greater, again=True)
+
+
+def _sum(real: types.Float) -> Kind:
+    @inlined
+    def plus(a, b):
+        return a + b
+
+    return Kind(0.0, _as_it_is(), _as_it_is(), t.add, plus, counted=True)
+
+
+def _powers(real: types.Float) -> Kind:
+    mul, absolute = t.mul, t.absolute
+
+    @inlined
+    def power_of(x, power):
+        base = absolute(x)
+        result = base
+        for _ in range(1, power):
+            result = mul(result, base)
+        return result
+
+    @inlined
+    def power_of_one(x, power):
+        result = abs(x)
+        for _ in range(1, power):
+            result *= abs(x)
+        return result
+
+    return _sum(real)._replace(prepare=power_of, prepare_one=power_of_one, counted=False, rooted=True)
+
+
+def _pool(real: types.Float, kind: Kind) -> tuple[str, Callable[..., None]]:
+    lanes = host().vector_bytes * 8 // real.bitwidth
+    big = BIG * lanes
+    _, _, load_big, spread_big, _ = t.shape(real, BIG, lanes)
+    _, _, load, spread, _ = t.shape(real, 1, lanes)
+    load_some, load_every_other = p.load_some(real, lanes), p.load_every_other(real, 1, lanes)
+    store, store_some, store_every_other = t.store, p.store_some, p.store_every_other
+    mul, div, root = t.mul, t.div, p.root
+    nothing, prepare, join, join_one = kind.nothing, kind.prepare, kind.join, kind.join_one
+    counted, rooted, again = kind.counted, kind.rooted, kind.again
+
+    @inlined
+    def join_rows(x, offsets, rows, n, fresh, power, line, to):
+        """line[to + c] joins x[offsets[r] + c] of all rows to what it held, unless it is fresh; c < n."""
+        c = 0
+        while c + big <= n:
+            acc = prepare(load_big(x, offsets[0] + c), power)
+            if not fresh:
+                acc = join(load_big(line, to + c), acc)
+            for r in range(1, rows):
+                acc = join(acc, prepare(load_big(x, offsets[r] + c), power))
+            store(acc, line, to + c)
+            c += big
+        while c < n:
+            some = min(lanes, n - c)
+            acc = prepare(load_some(x, offsets[0] + c, some), power)
+            if not fresh:
+                acc = join(load(line, to + c), acc)
+            for r in range(1, rows):
+                acc = join(acc, prepare(load_some(x, offsets[r] + c, some), power))
+            store(acc, line, to + c)
+            c += lanes
+
+    @inlined
+    def all_rows(x, at, deep, step_d, high, step_h, n, power, offsets, line, to):
+        r = 0
+        fresh = True
+        for d in range(deep):
+            for h in range(high):
+                offsets[r] = at + d * step_d + h * step_h
+                r += 1
+                if r == ROWS or (d == deep - 1 and h == high - 1):
+                    join_rows(x, offsets, r, n, fresh, power, line, to)
+                    fresh = False
+                    r = 0
+        if fresh:  # no cell but of the border
+            for c in range(n):
+                line[to + c] = nothing
+
+    @inlined
+    def double(line, far, n):
+        """line[i] joined to line[i + far], i < n."""
+        i = 0
+        while i < n:
+            store(join(load(line, i), load(line, i + far)), line, i)
+            i += lanes
+
+    @inlined
+    def add_up(line, taps, gap, n, sums):
+        """sums[i] = the sum of line[i + j * gap], j < taps; the line is used up."""
+        width = 1
+        done = 0
+        while width <= taps:
+            if taps & width:
+                i = 0
+                while i < n - (taps - 1) * gap:
+                    part = load(line, i + done * gap)
+                    store(part if done == 0 else join(load(sums, i), part), sums, i)
+                    i += lanes
+                done += width
+            width *= 2
+            if width <= taps:
+                double(line, (width // 2) * gap, n - (width - 1) * gap)
+
+    @inlined
+    def join_run(line, at, count, step, space):
+        """The numbers line[at], line[at + step], .. joined."""
+        k = 1
+        acc = line[at]
+        if step == 1 and count >= 4 * lanes:
+            accs = load(line, at)
+            k = lanes
+            while k + lanes <= count:
+                accs = join(accs, load(line, at + k))
+                k += lanes
+            store(accs, space, 0)
+            acc = space[0]
+            for lane in range(1, lanes):
+                acc = join_one(acc, space[lane])
+        while k < count:
+            acc = join_one(acc, line[at + k * step])
+            k += 1
+        return acc
+
+    @inlined
+    def expand_line(packed, n, by, line, to):
+        """line[to + i * by] = packed[i], zeros between."""
+        if by == 2:
+            i = 0
+            while i < n:
+                store_every_other(load(packed, i), line, to + 2 * i)
+                i += lanes
+        else:
+            for k in range(n * by):
+                line[to + k] = 0.0
+            for i in range(n):
+                line[to + i * by] = packed[i]
+
+    def run(x, y, plan, depth, height, columns, row_counts, column_counts, offsets, line, spare, lo, hi):
+        width, plane, image, deep, high, wide = plan[0], plan[1], plan[2], plan[3], plan[4], plan[5]
+        step_d, step_h, step_w, kernel, stride, before = plan[6], plan[7], plan[8], plan[9], plan[10], plan[11]
+        block, listed, expand, power = plan[12], plan[13], plan[14], plan[15]
+        blocks = (wide + block - 1) // block
+        for unit in range(lo, hi):
+            row = unit // blocks
+            o = (unit - row * blocks) * block
+            n = min(block, wide - o)
+            d = row // high % deep
+            h = row % high
+            # the line's cells: [start, stop), of which [left, right) are real
+            if listed:
+                start = columns[o]
+                stop = columns[o + n - 1] + (columns[wide + o + n - 1] - 1) * step_w + 1
+            else:
+                start = o * stride - before
+                stop = start + (n - 1) * stride + (kernel - 1) * step_w + 1
+            left = max((start + expand - 1) // expand, 0)
+            right = max(min((stop + expand - 1) // expand, width), left)
+            at = row // (high * deep) * image + depth[d] * plane + height[h] * width + left
+            to = left * expand - start
+            for k in range(min(to, stop - start)):
+                line[k] = nothing
+            if expand > 1:
+                all_rows(x, at, depth[deep + d], step_d, height[high + h], step_h, right - left, power, offsets, spare, 0)
+                expand_line(spare, right - left, expand, line, to)
+            else:
+                all_rows(x, at, depth[deep + d], step_d, height[high + h], step_h, right - left, power, offsets, line, to)
+            for k in range(max(right * expand - start, 0), stop - start):
+                line[k] = nothing
+
+            taps = kernel
+            gap = step_w
+            source = line
+            if not listed and kernel >= WIDE:
+                if again:
+                    span = 1
+                    while 2 * span <= kernel:
+                        double(line, span * step_w, stop - start - (2 * span - 1) * step_w)
+                        span *= 2
+                    gap = (kernel - span) * step_w
+                    taps = 2 if kernel > span else 1
+                else:
+                    add_up(line, kernel, step_w, stop - start, spare)
+                    source = spare
+                    taps = 1
+            over = row_counts[d * high + h] if counted else real(1)
+            result = row * wide + o
+            i = 0
+            if listed or stride > 2:
+                while i < n:
+                    if listed:
+                        one = join_run(source, columns[o + i] - start, columns[wide + o + i], step_w, spare)
+                    else:
+                        one = join_run(source, i * stride, taps, gap, spare)
+                    if counted:
+                        one /= over * column_counts[o + i]
+                    if rooted and power == 2:
+                        one = sqrt(one)
+                    y[result + i] = one
+                    i += 1
+            while stride == 1 and i + big <= n:
+                accs = load_big(source, i)
+                for j in range(1, taps):
+                    accs = join(accs, load_big(source, i + j * gap))
+                if counted:
+                    accs = div(accs, mul(spread_big(over), load_big(column_counts, o + i)))
+                if rooted and power == 2:
+                    accs = root(accs)
+                store(accs, y, result + i)
+                i += big
+            while i < n:
+                if stride == 1:
+                    acc = load(source, i)
+                    for j in range(1, taps):
+                        acc = join(acc, load(source, i + j * gap))
+                else:
+                    acc = load_every_other(source, 2 * i)
+                    for j in range(1, taps):
+                        acc = join(acc, load_every_other(source, 2 * i + j * gap))
+                if counted:
+                    acc = div(acc, mul(spread(over), load(column_counts, o + i)))
+                if rooted and power == 2:
+                    acc = root(acc)
+                store_some(acc, y, result + i, min(lanes, n - i))
+                i += lanes
+
+    return "xxllllxxlxxii", run
+
+
+def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """y = the greatest number of each window, NaN where there is one."""
+    return _pool(real, _greatest(real))
+
+
+def total(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """y = the sum of each window over row_counts * column_counts."""
+    return _pool(real, _sum(real))
+
+
+def powers(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """y = the sum of |x|**power in each window, of which the square root for a power of 2."""
+    return _pool(real, _powers(real))
+
+
+compile_kernel = compiler({"greatest": greatest, "total": total, "powers": powers})

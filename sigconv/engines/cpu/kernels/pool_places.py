@@ -1,0 +1,226 @@
+"""The greatest number of each window and its place in the image; numbers sent to their places and fetched from there.
+
+Windows are taken apart as `pool` does. A place is a cell's number in its image.
+"""
+
+from collections.abc import Callable
+from math import inf
+
+from numba import types
+
+from sigconv.engines.cpu import pool_tiles as p
+from sigconv.engines.cpu import shuffles
+from sigconv.engines.cpu import tile as t
+from sigconv.engines.cpu.kernels import compiler, inlined
+from sigconv.engines.cpu.pool_sizes import NOWHERE, ROWS, WIDE
+from sigconv.engines.cpu.target import host
+
+
+def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """y = the greatest number of each window, NaN where there is one, and where = its place.
+
+    It is the first of several, the last of several NaN, and NOWHERE in a window without cells.
+    """
+    lanes = host().vector_bytes * 8 // real.bitwidth
+    _, _, load, _, _ = t.shape(real, 1, lanes)
+    _, _, load_places, _, _ = t.shape(types.int64, 1, lanes)
+    load_some, load_every_other = p.load_some(real, lanes), p.load_every_other(real, 1, lanes)
+    places_every_other, ramp = p.load_every_other(types.int64, 1, lanes), shuffles.ramp(1, lanes)
+    greater, later_place, value_of, place_of = p.greater, p.later_place, p.winning_value, p.winning_place
+    store, store_some = t.store, p.store_some
+
+    @inlined
+    def join_rows(x, offsets, rows, n, fresh, image, line, places, to):
+        c = 0
+        while c < n:
+            some = min(lanes, n - c)
+            value = load_some(x, offsets[0] + c, some)
+            place = ramp(offsets[0] + c - image)
+            if not fresh:
+                old = load(line, to + c)
+                place = later_place(old, value, load_places(places, to + c), place)
+                value = greater(old, value)
+            for r in range(1, rows):
+                new = load_some(x, offsets[r] + c, some)
+                place = later_place(value, new, place, ramp(offsets[r] + c - image))
+                value = greater(value, new)
+            store(value, line, to + c)
+            store(place, places, to + c)
+            c += lanes
+
+    @inlined
+    def clear(line, places, begin, end):
+        for k in range(begin, end):
+            line[k] = -inf
+            places[k] = NOWHERE
+
+    @inlined
+    def all_rows(x, at, image, deep, step_d, high, step_h, n, offsets, line, places, to):
+        r = 0
+        fresh = True
+        for d in range(deep):
+            for h in range(high):
+                offsets[r] = at + d * step_d + h * step_h
+                r += 1
+                if r == ROWS or (d == deep - 1 and h == high - 1):
+                    join_rows(x, offsets, r, n, fresh, image, line, places, to)
+                    fresh = False
+                    r = 0
+        if fresh:  # no cell but of the border
+            clear(line, places, to, to + n)
+
+    @inlined
+    def double(line, places, far, n):
+        i = 0
+        while i < n:
+            near, ahead = load(line, i), load(line, i + far)
+            place, other = load_places(places, i), load_places(places, i + far)
+            store(value_of(near, ahead, place, other), line, i)
+            store(place_of(near, ahead, place, other), places, i)
+            i += lanes
+
+    @inlined
+    def best_of_run(line, places, at, count, step):
+        """Where in the line the best of line[at], line[at + step], .. stands."""
+        best = at
+        for j in range(1, count):
+            k = at + j * step
+            if line[k] > line[best]:
+                best = k
+            elif line[k] == line[best]:
+                if places[k] < places[best]:
+                    best = k
+            elif line[k] != line[k] and (line[best] == line[best] or places[k] > places[best]):
+                best = k
+        return best
+
+    def run(x, y, where, plan, depth, height, columns, offsets, line, places, lo, hi):
+        width, plane, image, deep, high, wide = plan[0], plan[1], plan[2], plan[3], plan[4], plan[5]
+        step_d, step_h, step_w, kernel, stride, before = plan[6], plan[7], plan[8], plan[9], plan[10], plan[11]
+        block, listed = plan[12], plan[13]
+        blocks = (wide + block - 1) // block
+        for unit in range(lo, hi):
+            row = unit // blocks
+            o = (unit - row * blocks) * block
+            n = min(block, wide - o)
+            d = row // high % deep
+            h = row % high
+            if listed:
+                start = columns[o]
+                stop = columns[o + n - 1] + (columns[wide + o + n - 1] - 1) * step_w + 1
+            else:
+                start = o * stride - before
+                stop = start + (n - 1) * stride + (kernel - 1) * step_w + 1
+            left = max(start, 0)
+            right = max(min(stop, width), left)
+            first = row // (high * deep) * image
+            at = first + depth[d] * plane + height[h] * width + left
+            to = left - start
+            clear(line, places, 0, min(to, stop - start))
+            all_rows(
+                x, at, first, depth[deep + d], step_d, height[high + h], step_h, right - left, offsets, line, places, to
+            )
+            clear(line, places, max(right - start, 0), stop - start)
+            taps = kernel
+            gap = step_w
+            if not listed and kernel >= WIDE:
+                span = 1
+                while 2 * span <= kernel:
+                    double(line, places, span * step_w, stop - start - (2 * span - 1) * step_w)
+                    span *= 2
+                gap = (kernel - span) * step_w
+                taps = 2 if kernel > span else 1
+            result = row * wide + o
+            i = 0
+            while listed and i < n:
+                best = best_of_run(line, places, columns[o + i] - start, columns[wide + o + i], step_w)
+                y[result + i] = line[best]
+                where[result + i] = places[best]
+                i += 1
+            while stride > 2 and i < n:
+                best = best_of_run(line, places, i * stride, taps, gap)
+                y[result + i] = line[best]
+                where[result + i] = places[best]
+                i += 1
+            while i < n:
+                j = 0
+                some = min(lanes, n - i)
+                if stride == 1:
+                    value, place = load(line, i), load_places(places, i)
+                    for j in range(1, taps):
+                        new, other = load(line, i + j * gap), load_places(places, i + j * gap)
+                        old = value
+                        value = value_of(old, new, place, other)
+                        place = place_of(old, new, place, other)
+                else:
+                    value, place = load_every_other(line, 2 * i), places_every_other(places, 2 * i)
+                    for j in range(1, taps):
+                        new = load_every_other(line, 2 * i + j * gap)
+                        other = places_every_other(places, 2 * i + j * gap)
+                        old = value
+                        value = value_of(old, new, place, other)
+                        place = place_of(old, new, place, other)
+                store_some(value, y, result + i, some)
+                store_some(place, where, result + i, some)
+                i += lanes
+
+    return "xxllllllxlii", run
+
+
+def add(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """y[where[i]] += x[i] in each image; how many places were outside is added to wrong[0]. NOWHERE is skipped."""
+
+    def run(x, where, n, y, size, nowhere, wrong, lo, hi):
+        outside = 0
+        for image in range(lo, hi):
+            for k in range(image * size, (image + 1) * size):
+                y[k] = 0
+            for i in range(image * n, (image + 1) * n):
+                place = where[i]
+                if 0 <= place < size:
+                    y[image * size + place] += x[i]
+                elif place != nowhere:
+                    outside += 1
+        wrong[0] = outside
+
+    return "xlixiilii", run
+
+
+def put(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """y[where[i]] = x[i] in each image, the last of several, and zero elsewhere; places outside are counted."""
+
+    def run(x, where, n, y, size, nowhere, wrong, lo, hi):
+        outside = 0
+        for image in range(lo, hi):
+            for k in range(image * size, (image + 1) * size):
+                y[k] = 0
+            for i in range(image * n, (image + 1) * n):
+                place = where[i]
+                if 0 <= place < size:
+                    y[image * size + place] = x[i]
+                elif place != nowhere:
+                    outside += 1
+        wrong[0] = outside
+
+    return "xlixiilii", run
+
+
+def take(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """y[i] = x[where[i]] in each image; places outside are counted, and zero comes from there."""
+
+    def run(x, where, n, y, size, nowhere, wrong, lo, hi):
+        outside = 0
+        for image in range(lo, hi):
+            for i in range(image * n, (image + 1) * n):
+                place = where[i]
+                y[i] = 0
+                if 0 <= place < size:
+                    y[i] = x[image * size + place]
+                elif place != nowhere:
+                    outside += 1
+        wrong[0] = outside
+
+    return "xlixiilii", run
+
+
+compile_kernel = compiler({"greatest": greatest, "add": add, "put": put, "take": take})

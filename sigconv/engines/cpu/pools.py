@@ -1,0 +1,98 @@
+"""Pools of images (n, d, h, w): kernels over rows of outputs, which threads share."""
+
+import numpy as np
+
+from sigconv.engines.cpu.compile import address, kernel
+from sigconv.engines.cpu.pool_sizes import NOWHERE, ROWS
+from sigconv.engines.cpu.pool_windows import Windows
+from sigconv.engines.cpu.scratch import scratch
+from sigconv.engines.cpu.threads import parallel, split
+
+_GRAIN = 2**17  # cells a thread reads at a time
+_LANES = 16  # numbers in the widest vector
+
+Counts = tuple[np.ndarray, np.ndarray]  # of rows (d, h) and of columns: their products are what sums are divided by
+
+
+def _ranges(images: int, windows: Windows) -> list[tuple[int, int]]:
+    """Rows of outputs, cut into blocks, in ranges that cost about the same."""
+    deep, high, wide = windows.output
+    blocks = -(-wide // windows.block)
+    return split(images * deep * high * blocks, max(_GRAIN * blocks // max(windows.cells, 1), 1))
+
+
+def _run(name: str, x: np.ndarray, windows: Windows, rows: np.ndarray, columns: np.ndarray, power: int) -> np.ndarray:
+    run = kernel(f"pool.{name}", x.dtype)
+    out = np.empty((len(x), *windows.output), x.dtype)
+    if out.size == 0:
+        return out
+    plan = windows.plan(power)
+    arrays = (x, out, plan, *windows.tables, rows, columns)
+    fixed = [address(array) for array in arrays]
+    room = max(windows.room, ROWS * 8)
+
+    def task(lo: int, hi: int) -> None:
+        offsets, line, spare = scratch(3, room, x.dtype)
+        run(*fixed, address(offsets), address(line), address(spare), lo, hi)
+
+    parallel(task, _ranges(len(x), windows))
+    return out
+
+
+_NO_COUNTS = np.ones(1), np.ones(1)
+
+
+def greatest(x: np.ndarray, windows: Windows) -> np.ndarray:
+    """The greatest number of each window; NaN where there is one, -inf where the window is empty."""
+    return _run("greatest", x, windows, *_NO_COUNTS, power=1)
+
+
+def total(x: np.ndarray, windows: Windows, counts: Counts | None = None) -> np.ndarray:
+    """The sum of each window, divided by its count."""
+    deep, high, wide = windows.output
+    rows, columns = counts or (np.ones(deep * high), np.ones(wide))
+    wider = np.ones(-(-wide // _LANES) * _LANES, x.dtype)
+    wider[:wide] = columns
+    return _run("total", x, windows, rows.astype(x.dtype), wider, power=1)
+
+
+def powers(x: np.ndarray, windows: Windows, power: int) -> np.ndarray:
+    """The sum of |x|**power over each window, of which the root is taken for a power of 2."""
+    return _run("powers", x, windows, *_NO_COUNTS, power=power)
+
+
+def greatest_places(x: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
+    """The greatest numbers and their places in their images, -1 for an empty window."""
+    run = kernel("pool_places.greatest", x.dtype)
+    out = np.empty((len(x), *windows.output), x.dtype)
+    places = np.empty(out.shape, np.int64)
+    if out.size == 0:
+        return out, places
+    plan = windows.plan(1)
+    fixed = [address(array) for array in (x, out, places, plan, *windows.tables)]
+
+    def task(lo: int, hi: int) -> None:
+        space = scratch(3, max(windows.room, ROWS), np.dtype(np.int64))  # of which a line needs half, perhaps
+        run(*fixed, *(address(row) for row in space), lo, hi)
+
+    parallel(task, _ranges(len(x), windows))
+    if not windows.whole:
+        places[places == NOWHERE] = -1
+    return out, places
+
+
+def at_places(name: str, x: np.ndarray, places: np.ndarray, out: np.ndarray) -> int:
+    """Whole images by the kernel ``name``; how many places were outside their image."""
+    run = kernel(f"pool_places.{name}", x.dtype)
+    n, size = int(np.prod(places.shape[1:])), int(np.prod((x if name == "take" else out).shape[1:]))
+    images = len(out)
+    ranges = split(images, max(_GRAIN // max(n + size, 1), 1))
+    wrong = np.zeros(len(ranges), np.int64)
+    grain = ranges[0][1] if ranges else 1
+
+    def task(lo: int, hi: int) -> None:
+        outside = address(wrong) + 8 * (lo // grain)
+        run(address(x), address(places), n, address(out), size, -1, outside, lo, hi)
+
+    parallel(task, ranges)
+    return int(wrong.sum())
