@@ -28,14 +28,14 @@ class Row(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """Windows along an axis of ``size`` cells: output o joins ``count[o]`` cells from ``first[o]``, ``step`` apart.
+    """Windows along an axis of ``size`` cells: output o joins ``cells[o]`` cells from ``first[o]``, ``step`` apart.
 
     Where they stand evenly ``row`` tells the same with cells of the border included.
     """
 
     size: int
     first: np.ndarray
-    count: np.ndarray
+    cells: np.ndarray
     step: int = 1
     row: Row | None = None
 
@@ -83,19 +83,19 @@ class Windows:
     def __init__(self, axes: tuple[Axis, ...]) -> None:
         one = Axis(1, np.zeros(1, np.int64), np.ones(1, np.int64), 1, Row(1, 1, 1, 0))
         self.axes = (one,) * (3 - len(axes)) + axes
-        self.tables = [np.concatenate([axis.first, axis.count]).astype(np.int64) for axis in self.axes]
+        self.tables = [np.concatenate([axis.first, axis.cells]).astype(np.int64) for axis in self.axes]
         self.input = tuple(axis.size for axis in self.axes)
         self.output = tuple(len(axis.first) for axis in self.axes)
 
     @cached_property
     def whole(self) -> bool:
         """Whether every window holds a cell."""
-        return all(axis.count.min(initial=1) > 0 for axis in self.axes)
+        return all(axis.cells.min(initial=1) > 0 for axis in self.axes)
 
     @cached_property
     def cells(self) -> int:
         """About how many cells are read for a row of outputs."""
-        most = [int(axis.count.max(initial=1)) for axis in self.axes]
+        most = [int(axis.cells.max(initial=1)) for axis in self.axes]
         return most[0] * most[1] * self.input[2]
 
     @cached_property
@@ -117,7 +117,7 @@ class Windows:
             reach = effective_kernel(axis.row.kernel, axis.row.gap)
             return self.block * axis.row.stride + reach + axis.row.expand * _LANES + SLACK * _LANES
         begins = axis.first[:: self.block]
-        ends = (axis.first + axis.count)[np.minimum(np.arange(1, len(begins) + 1) * self.block, len(axis.first)) - 1]
+        ends = (axis.first + axis.cells)[np.minimum(np.arange(1, len(begins) + 1) * self.block, len(axis.first)) - 1]
         return int((ends - begins).max(initial=0)) + SLACK * _LANES
 
     def plan(self, power: int) -> np.ndarray:
