@@ -121,7 +121,7 @@ def reader(kind: str, dtype: Any, count: int, lanes: int) -> Callable[..., Any]:
                 loaded = [builder.sitofp(v, tile.vector) for v in loaded]
             return pack(builder, tile, loaded)
 
-        return tile(_BYTES, types.int64), codegen
+        return tile(pointer, types.int64), codegen
 
     return read
 

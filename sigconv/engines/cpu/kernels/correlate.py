@@ -30,6 +30,7 @@ from sigconv.engines.cpu.sizes import (
     OF_RIGHT,
     OF_ROWS,
     OF_TAPS,
+    OUT_BYTES,
     OUT_COLUMNS,
     OUT_ROWS,
     PITCH,
@@ -37,6 +38,7 @@ from sigconv.engines.cpu.sizes import (
     REACH,
     RIGHT,
     ROW_GAP,
+    ROW_PITCH,
     ROW_STEP,
 )
 from sigconv.engines.cpu.target import host
@@ -114,6 +116,8 @@ def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str
     columns = COLUMNS[rows]
     zeros, fma_all, fma_first, fma_last, row = row_shape(real, rows, columns, lanes)
     width = columns * lanes
+    direct = source == "real"
+    line_numbers = 64 * 8 // (real.bitwidth if target == "real" else int(target.removeprefix("uint")))
     fetch = fetching(real, source)
     write = writer(target)
     one = t.shape(real, 1, 1).load
@@ -131,80 +135,139 @@ def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str
             for k in range(n):
                 write(one(s, aside + k), y, at + k)
 
+    @inlined
+    def seen_in_place(g, plane, row):
+        """Whether the window of an output row sees rows that lie in the input as they are wanted."""
+        rows_at = g[OF_ROWS] + row * g[ROW_STEP]
+        reach = (g[KERNEL_ROWS] - 1) * g[ROW_GAP]
+        first, last = g[rows_at], g[rows_at + reach]
+        there = first >= 0 and last - first == reach * g[ROW_PITCH]
+        for q in range(g[PLANES]):
+            there = there and g[g[OF_PLANES] + plane * g[PLANES] + q] >= 0
+        return there
+
+    @inlined
+    def side(part, low, high, end):
+        """The first, middle or last part of a range."""
+        if part == 0:
+            return 0, low
+        if part == 1:
+            return low, high
+        return high, end
+
     def run(x, w, fill, y, g, lo, hi, s):
         planes, kernel_rows, kernel_columns = g[PLANES], g[KERNEL_ROWS], g[KERNEL_COLUMNS]
         taps = g[OF_TAPS]
-        out_rows = g[OF_OUT_ROWS]
         blocks = (g[OUT_COLUMNS] + g[BLOCK_COLUMNS] - 1) // g[BLOCK_COLUMNS]
         bands = (g[OUT_ROWS] + g[BAND] - 1) // g[BAND]
-        line = g[PITCH] * g[COLUMN_STEP]
-        down = line * g[ROW_STEP]
-        deeper = line * g[ROW_GAP]
         for unit in range(lo, hi):
             plane = unit // (bands * blocks)
-            top = unit // blocks % bands * g[BAND]
+            first_row = unit // blocks % bands * g[BAND]
             left = unit % blocks * g[BLOCK_COLUMNS]
-            band = min(g[BAND], g[OUT_ROWS] - top)
+            all_rows = min(g[BAND], g[OUT_ROWS] - first_row)
             block = min(g[BLOCK_COLUMNS], g[OUT_COLUMNS] - left)
-            needed = (band - 1) * g[ROW_STEP] + (kernel_rows - 1) * g[ROW_GAP] + 1
-            depth = line * (max(needed, rows + kernel_rows - 1))
-            aside = planes * depth + width
-            for q in range(planes):
-                from_plane = g[g[OF_PLANES] + plane * planes + q]
-                fetch(x, g, from_plane, top * g[ROW_STEP], needed, left, block + g[REACH], real(fill), s, q * depth)
-            out = g[g[OF_OUT_PLANES] + plane] + left
-            i = 0
-            while i < band:
-                if band >= rows:
-                    i = min(i, band - rows)  # the last tiles overlap: the same bits once more
-                j = 0
-                while j < block:
-                    if block >= width:
-                        j = min(j, block - width)
-                    acc = zeros()
+            # what is read where it lies: rows and, by whole tiles, columns whose windows see no border
+            upper, lower, inner, outer = all_rows, all_rows, block, block
+            if direct and g[COLUMN_STEP] == 1:
+                inner = width if left < g[BEFORE] else 0
+                outer = min(block, g[IN_COLUMNS] + g[BEFORE] - g[REACH] - left)
+                if outer < block:
+                    outer = min(outer, block - width)
+                upper = 0
+                while upper < all_rows and not seen_in_place(g, plane, first_row + upper):
+                    upper += 1
+                while lower > upper and not seen_in_place(g, plane, first_row + lower - 1):
+                    lower -= 1
+                if outer - inner < width or lower - upper < rows:
+                    upper, lower, inner, outer = all_rows, all_rows, block, block
+            for part in range(9):
+                above, below = side(part // 3, upper, lower, all_rows)
+                begin, end = side(part % 3, inner, outer, block)
+                in_place = direct and part == 4
+                if begin >= end or above >= below:
+                    continue
+                top = first_row + above
+                band = below - above
+                needed = (band - 1) * g[ROW_STEP] + (kernel_rows - 1) * g[ROW_GAP] + 1
+                line = g[PITCH] * g[COLUMN_STEP]
+                depth = line * max(needed, rows + kernel_rows - 1)
+                aside = planes * depth + width
+                source = s
+                if in_place:
+                    source = x
+                    line = g[ROW_PITCH]
+                else:
                     for q in range(planes):
-                        p = q * depth + i * down + j
-                        v = q * kernel_rows * kernel_columns
-                        if rows > 1:
-                            for b in range(kernel_columns):
-                                acc = first_one(acc, s, p + g[taps + b], w, v + b, -kernel_columns)
-                            p += deeper
-                        if rows > 2:
-                            for b in range(kernel_columns):
-                                acc = first_two(acc, s, p + g[taps + b], w, v + kernel_columns + b, -kernel_columns)
-                            p += deeper
-                            for b in range(kernel_columns):
-                                acc = first_three(
-                                    acc, s, p + g[taps + b], w, v + 2 * kernel_columns + b, -kernel_columns
-                                )
-                            p += deeper
-                        for a in range(rows - 1, kernel_rows):
-                            for b in range(kernel_columns):
-                                acc = fma_all(acc, s, p + g[taps + b], w, v + a * kernel_columns + b, -kernel_columns)
-                            p += deeper
-                        v += (kernel_rows - 1) * kernel_columns
-                        if rows > 2:
-                            for b in range(kernel_columns):
-                                acc = last_three(acc, s, p + g[taps + b], w, v + b, -kernel_columns)
-                            p += deeper
-                            for b in range(kernel_columns):
-                                acc = last_two(acc, s, p + g[taps + b], w, v + b, -kernel_columns)
-                            p += deeper
-                        if rows > 1:
-                            for b in range(kernel_columns):
-                                acc = last_one(acc, s, p + g[taps + b], w, v + b, -kernel_columns)
-                    n = block - j
-                    put(row_0(acc), s, aside, y, out + g[out_rows + top + i] + j, n)
-                    if rows > 1 and i + 1 < band:
-                        put(row_1(acc), s, aside, y, out + g[out_rows + top + i + 1] + j, n)
-                    if rows > 2 and i + 2 < band:
-                        put(row_2(acc), s, aside, y, out + g[out_rows + top + i + 2] + j, n)
-                    if rows > 2 and i + 3 < band:
-                        put(row_3(acc), s, aside, y, out + g[out_rows + top + i + 3] + j, n)
-                    j += width
-                i += rows
+                        from_plane = g[g[OF_PLANES] + plane * planes + q]
+                        seen = end - begin + g[REACH]
+                        at = top * g[ROW_STEP]
+                        fetch(x, g, from_plane, at, needed, left + begin, seen, real(fill), s, q * depth)
+                down = line * g[ROW_STEP]
+                deeper = line * g[ROW_GAP]
+                out = g[g[OF_OUT_PLANES] + plane] + left + begin
+                wide = end - begin
+                i = 0
+                while i < band:
+                    if band >= rows:
+                        i = min(i, band - rows)  # the last tiles overlap: the same bits once more
+                    to = out + g[g[OF_OUT_ROWS] + top + i]
+                    j = 0
+                    while j < wide:
+                        if wide >= width:
+                            j = min(j, wide - width)
+                        acc = zeros()
+                        for q in range(planes):
+                            p = q * depth + i * down + j
+                            if in_place:
+                                p = g[g[OF_PLANES] + plane * planes + q] + g[g[OF_ROWS] + top * g[ROW_STEP]]
+                                p += i * down + j + left + begin - g[BEFORE]
+                            v = q * kernel_rows * kernel_columns
+                            if rows > 1:
+                                for b in range(kernel_columns):
+                                    acc = first_one(acc, source, p + g[taps + b], w, v + b, -kernel_columns)
+                                p += deeper
+                            if rows > 2:
+                                v += kernel_columns
+                                for b in range(kernel_columns):
+                                    acc = first_two(acc, source, p + g[taps + b], w, v + b, -kernel_columns)
+                                p += deeper
+                                v += kernel_columns
+                                for b in range(kernel_columns):
+                                    acc = first_three(acc, source, p + g[taps + b], w, v + b, -kernel_columns)
+                                p += deeper
+                            if rows > 1:
+                                v += kernel_columns
+                            for _ in range(rows - 1, kernel_rows):
+                                for b in range(kernel_columns):
+                                    acc = fma_all(acc, source, p + g[taps + b], w, v + b, -kernel_columns)
+                                p += deeper
+                                v += kernel_columns
+                            v -= kernel_columns
+                            if rows > 2:
+                                for b in range(kernel_columns):
+                                    acc = last_three(acc, source, p + g[taps + b], w, v + b, -kernel_columns)
+                                p += deeper
+                                for b in range(kernel_columns):
+                                    acc = last_two(acc, source, p + g[taps + b], w, v + b, -kernel_columns)
+                                p += deeper
+                            if rows > 1:
+                                for b in range(kernel_columns):
+                                    acc = last_one(acc, source, p + g[taps + b], w, v + b, -kernel_columns)
+                        n = wide - j
+                        row_at = g[OF_OUT_ROWS] + top + i
+                        put(row_0(acc), s, aside, y, out + g[row_at] + j, n)
+                        if rows > 1 and i + 1 < band:
+                            put(row_1(acc), s, aside, y, out + g[row_at + 1] + j, n)
+                        if rows > 2 and i + 2 < band:
+                            put(row_2(acc), s, aside, y, out + g[row_at + 2] + j, n)
+                        if rows > 2 and i + 3 < band:
+                            put(row_3(acc), s, aside, y, out + g[row_at + 3] + j, n)
+                        if j == 0 and width > line_numbers and wide > 2 * width:  # from here on results are written to whole cache lines
+                            j = t.until_aligned(y, (to + width) * g[OUT_BYTES]) // g[OUT_BYTES] - line_numbers
+                        j += width
+                    i += rows
 
-    return "bxDbliix", run
+    return ("x" if direct else "b") + "xDbliix", run
 
 
 def _variants() -> dict[str, Callable[[types.Float], tuple[str, Callable[..., None]]]]:
