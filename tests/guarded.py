@@ -16,6 +16,7 @@ import sys
 
 import numpy as np
 from guarded_conv_grads import conv_grads_cases
+from guarded_running import running_cases
 
 MS, S = 10**6, 10**9
 EPOCH = 1_700_000_000 * S
@@ -261,6 +262,7 @@ def cases():
                     yield label, lambda run=run, x=x, t=t, chosen=chosen: run(x, t, **chosen)
     yield from long_cases(rng)
     yield from text_cases(rng)
+    yield from running_cases(rng)
     yield from conv_grads_cases(rng)
 
 

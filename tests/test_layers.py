@@ -17,7 +17,7 @@ LAYERS = [
     ["sigconv_cli"],
     ["sigconv.stream", "sigconv.io"],
     [f"sigconv.{name}" for name in ("smoothing", "linear", "layers", "transposes", "pooling", "grad", "images")]
-    + [f"sigconv.{part}" for part in ("causal", "_layout", "_diagnostics", "_fft", "_layer", "_pools")],
+    + [f"sigconv.{part}" for part in ("causal", "_layout", "_diagnostics", "_fft", "_layer", "_pools")]
     + [f"sigconv.{name}" for name in ("running", "toeplitz", "templates")],
     ["sigconv.plan", "sigconv.engines", "sigconv.config"],
     [f"sigconv.engines.cpu.{name}" for name in ("kernels", "compile", "target", "sizes", "taps")]

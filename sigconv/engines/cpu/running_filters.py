@@ -88,8 +88,7 @@ def means(x: np.ndarray, windows: dict[int, Window], border: str, cval: float) -
 def byte_means(x: np.ndarray, windows: dict[int, Window], border: str, cval: float) -> np.ndarray:
     """Means of uint8 as uint8, rounded half to even and kept in range; along one axis or two neighbours."""
     y = np.empty(x.shape, np.uint8)
-    real = np.dtype(np.float32)
-    real = real if _exact(windows, real) else np.dtype(np.float64)
+    real = np.dtype(np.float32 if _exact(windows, np.dtype(np.float32)) else np.float64)
     one = Filter("box.of_bytes", real, real, border, cval, rounded=True, sums=True)
     _run(one, np.ascontiguousarray(x), y, windows, far=2**62)
     return y

@@ -17,7 +17,8 @@ from numba.core import cgutils
 from numba.core.datamodel import models
 from numba.extending import intrinsic, register_model
 
-_ELEMENTS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType(), types.int64: ir.IntType(64)}
+_ELEMENTS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
+_ELEMENTS |= {types.int64: ir.IntType(64), types.uint8: ir.IntType(8)}
 
 
 class Tile(types.Type):
