@@ -113,3 +113,29 @@ def block_shape(dtype: Any, rows: int, columns: int, lanes: int, partial: bool =
         return tile(tile, pointer, integer, pointer, integer, integer), codegen
 
     return BlockShape(columns * lanes, spread, load, store, fma)
+
+
+def every_other_of(dtype: Any, lanes: int) -> Callable[..., Any]:
+    """An intrinsic: of two vectors the numbers at even places."""
+    pair, one = Tile(dtype, 2, lanes), Tile(dtype, 1, lanes)
+
+    @intrinsic
+    def every_other(_: Any, both: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            a, b = unpack(builder, pair, args[0])
+            even = ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(0, 2 * lanes, 2)))
+            return pack(builder, one, [builder.shuffle_vector(a, b, even)])
+
+        return one(pair), codegen
+
+    return every_other
+
+
+@intrinsic
+def beyond(_: Any, pointer: Any, places: Any) -> Any:
+    """The pointer to pointer[places]."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.gep(args[0], [args[1]])
+
+    return pointer(pointer, types.int64), codegen

@@ -1,8 +1,9 @@
 """Convolution layers: sums over channels and the cells of a window, for every output channel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,10 +15,11 @@ from sigconv.engines.cpu.target import host
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.geometry import Slide
 
-_NEAR = 3 * 2**17  # bytes of laid-out input that stay in a core's second cache beside the weights
+_NEAR = 2**19  # bytes of laid-out input that stay in a core's second cache beside the weights
 _PLACES = 480  # outputs of a channel in a block
-_TASKS = 8  # blocks that a layer has at least, where its outputs can be divided
-_SUMS = 2**21  # multiply-adds worth waking a thread for
+_TASKS = 4  # blocks that a layer has at least, where there are enough output channels
+_SHARE = {DIRECT: 32, COLUMNS: 64, CELLS: 128}  # as many as make up for laying out a block's input
+_SUMS = 2**23  # multiply-adds worth waking a thread for
 
 
 def convolve(
@@ -103,13 +105,13 @@ class Layer:
     @property
     def phase(self) -> int:
         """Numbers of a padded plane whose columns are a multiple of the stride apart."""
-        return self.rows * self.pitch
+        return self._odd_lines(self.rows * self.pitch)
 
     @property
     def apart(self) -> int:
         """Numbers that one cell of the window sees: its places, and rows between them that others see."""
         height = self.rows if self.layout == COLUMNS else self.block_height
-        return self.joined * height * self.block_width
+        return self._odd_lines(self.joined * height * self.block_width)
 
     @property
     def cells(self) -> int:
@@ -120,11 +122,12 @@ class Layer:
     @property
     def space(self) -> tuple[int, int, int]:
         """Numbers of scratch for padded planes, for cells laid out, and for sums of samples joined."""
-        slack = 64 // self.itemsize * 4
+        line = 64 // self.itemsize
         planes = self.block_inputs * self.slide.kernel[0]
-        padded = planes * self.slide.stride[2] * self.phase + slack
-        sums = self.block_outputs * self.apart + slack if self.joined > 1 else 0
-        return padded, planes * self.cells * self.apart + slack, sums
+        padded, laid_out = planes * self.phases * self.phase, planes * self.cells * self.apart
+        sums = self.block_outputs * self.apart if self.joined > 1 else 0
+        # whole vectors are read and written behind the last number
+        return tuple(-(-numbers // line) * line + line for numbers in (padded, laid_out, sums))
 
     @property
     def blocks(self) -> int:
@@ -138,143 +141,134 @@ class Layer:
         places = self.joined * self.block_height * self.block_width * self.block_outputs
         return places * self.channels * prod(self.slide.kernel)
 
+    def _odd_lines(self, numbers: int) -> int:
+        """So many numbers or some more: neighbours at powers of two would drive each other out of a cache."""
+        line = 64 // self.itemsize
+        return (-(-numbers // line) | 1) * line
+
     def _reach(self, axis: int, outputs: int) -> int:
         slide = self.slide
         return (outputs - 1) * slide.stride[axis] + (slide.kernel[axis] - 1) * slide.dilation[axis] + 1
 
+    @property
+    def phases(self) -> int:
+        """How many remainders of columns by the stride the window has cells in."""
+        return min(self.slide.stride[2], self._reach(2, 1))
+
+    def starts(self) -> np.ndarray:
+        """Where the cells that are laid out begin in a padded plane."""
+        (_, kh, kw), (_, dh, dw), stride = self.slide.kernel, self.slide.dilation, self.slide.stride[2]
+        a, b = (index.ravel() for index in np.indices((1 if self.layout == COLUMNS else kh, kw)))
+        return b * dw % stride * self.phase + a * dh * self.pitch + b * dw // stride
+
     def places(self) -> np.ndarray:
         """Where each tap of a block's channels finds what it sees at the block's first place."""
-        (kd, kh, kw), (_, dh, dw), stride = self.slide.kernel, self.slide.dilation, self.slide.stride[2]
-        plane, a, b = (index.ravel() for index in np.indices((self.block_inputs * kd, kh, kw)))
+        kd, kh, kw = self.slide.kernel
+        plane, cell = (index.ravel() for index in np.indices((self.block_inputs * kd, kh * kw)))
         if self.layout == DIRECT:
-            at = plane * stride * self.phase + b * dw % stride * self.phase + a * dh * self.pitch + b * dw // stride
-        elif self.layout == COLUMNS:
-            at = (plane * kw + b) * self.apart + a * dh * self.block_width
-        else:
-            at = ((plane * kh + a) * kw + b) * self.apart
-        return at.astype(np.int64)
+            return plane * self.phases * self.phase + self.starts()[cell]
+        if self.layout == COLUMNS:
+            return (plane * kw + cell % kw) * self.apart + cell // kw * self.slide.dilation[1] * self.block_width
+        return (plane * kh * kw + cell) * self.apart
 
     def maps(self, border: str) -> tuple[np.ndarray, np.ndarray]:
-        """Where planes, rows and columns of the padded input come from, and where the kernel finds all that."""
-        planes, rows, columns = (self._map(axis, border) for axis in range(3))
-        used = np.zeros(len(rows), bool)
-        used[
-            np.add.outer(
-                np.arange(self.slide.output[1]) * self.slide.stride[1],
-                np.arange(self.slide.kernel[1]) * self.slide.dilation[1],
-            )
-        ] = True
-        rows[~used] = -2
-        nothing = np.full(self.rows, -1)
-        slide = self.slide
+        """Where planes, rows and columns of the padded input come from, and the numbers that the kernel goes by."""
+        slide, (planes, rows) = self.slide, (self._map(axis, border) for axis in range(2))
+        used = np.add.outer(*(np.arange(n) * by for n, by in (
+            (slide.output[1], slide.stride[1]), (slide.kernel[1], slide.dilation[1]))))
+        rows[np.isin(np.arange(len(rows)), used, invert=True)] = -2
+        edges = self._edges(border)
+        tables = [planes, rows, np.full(self.rows, -1), *edges, self.starts()]
+        where = np.cumsum([len(table) for table in tables])[:-1]
         facts = [
-            self.samples,
-            self.groups,
-            self.channels,
-            self.outputs,
-            *slide.size[1:],
-            prod(slide.size),
-            *slide.output,
-            *slide.kernel,
-            *slide.stride,
-            *slide.dilation,
-            slide.before[2],
-            self.joined,
-            self.block_height,
-            self.block_width,
-            self.block_inputs,
-            self.block_outputs,
-            self.pitch,
-            self.phase,
-            self.layout,
-            self.apart,
-            len(planes),
-            len(planes) + len(rows) + len(nothing),
-        ]
-        return np.concatenate([planes, rows, nothing, columns]).astype(np.int64), np.array(facts, np.int64)
+            self.samples, self.groups, self.channels, self.outputs, *slide.size[1:], prod(slide.size), *slide.output,
+            *slide.kernel, *slide.stride, *slide.dilation,
+            self.joined, self.block_height, self.block_width, self.block_inputs, self.block_outputs,
+            self.layout, slide.before[2], self.phases, self.pitch, self.phase, self.cells,
+            self.pitch * (1 if self.layout == COLUMNS else slide.stride[1]), self.apart, *where,
+        ]  # fmt: skip
+        return np.concatenate(tables).astype(np.int64), np.array(facts, np.int64)
 
     def _map(self, axis: int, border: str) -> np.ndarray:
+        """Where each padded plane or row comes from, -1 for zeros."""
         slide = self.slide
         return index_of(np.arange(self._reach(axis, slide.output[axis])) - slide.before[axis], slide.size[axis], border)
+
+    def _edges(self, border: str) -> list[np.ndarray]:
+        """Where the padded columns before the first of the input and behind its last come from."""
+        before, size = self.slide.before[2], self.slide.size[2]
+        end = self._reach(2, self.slide.output[2]) - before
+        places = np.arange(-before, min(0, end)), np.arange(size, end)
+        return [index_of(where, size, border) for where in places]
 
 
 def planned(samples: int, groups: int, channels: int, outputs: int, itemsize: int, slide: Slide) -> Layer:
     """The layout and the blocks of a layer, from its sizes alone."""
-    _, height, width = slide.output
-    depth, kh, kw = slide.kernel
+    depth, height, width = slide.output
     lanes = host().vector_bytes // itemsize
 
     def waste(places: int) -> float:
         return -(-places // lanes) * lanes / places
 
-    joined = 1
-    if outputs < BLOCK_CHANNELS or waste(width) < 1.04:
-        layout, tall, wide = DIRECT, min(height, 8), min(width, _PLACES)
+    def uneven(rows: int) -> float:
+        """How much longer bands of so many rows take than they must: vectors in part, bands that are one too many."""
+        bands = -(-height // rows)
+        vectors = (bands - 1) * -(-rows * wide // lanes) + -(-(height - (bands - 1) * rows) * wide // lanes)
+        blocks = bands * samples * groups * depth
+        return vectors * (-(-blocks // 2) * 2 / blocks)
+
+    joined, wide, most = 1, width, max(1, _PLACES // width)
+    if outputs < BLOCK_CHANNELS or waste(width) < 1.04 or width > 2 * _PLACES:
+        layout, wide, most = DIRECT, min(width, _PLACES), 8
+    elif height * width <= _PLACES and samples > 1 and outputs >= 64 and waste(height * width) > 1.02:
+        layout, most = CELLS, height
+        joined = min(samples, max(2, _PLACES // (height * width)))
     else:
-        wide, tall = width, min(height, max(1, _PLACES // width))
-        if width > 2 * _PLACES:
-            layout, wide = DIRECT, _PLACES
-        elif height * width <= _PLACES and samples > 1 and outputs >= 64 and waste(height * width) > 1.02:
-            joined = min(samples, max(2, _PLACES // (height * width)))
-            layout, tall = CELLS, height
-        else:
-            layout = COLUMNS if slide.stride[1] == 1 else CELLS
-            if height > tall:
-                tall = min(range(tall, tall // 2, -1), key=lambda rows: waste(rows * width))
-    step, span = slide.stride[1], (kh - 1) * slide.dilation[1] + 1
-    if layout == DIRECT:
-        each = ((tall - 1) * step + span) * ((wide - 1) * slide.stride[2] + (kw - 1) * slide.dilation[2] + 1)
-    elif layout == COLUMNS:
-        each = kw * wide * (tall - 1 + span)
-    else:
-        each = kh * kw * wide * tall * joined
-    parts = max(1, -(-channels * depth * each * itemsize // _NEAR))
-    block_inputs = -(-channels // min(parts, channels))
-    whole = Layer(
-        samples, groups, channels, outputs, slide, itemsize, layout, joined, tall, wide, block_inputs, outputs
-    )
-    if whole.blocks < _TASKS:
-        parts = -(-_TASKS // whole.blocks)
-        share = max(-(-outputs // parts), 2 * BLOCK_CHANNELS)
-        share = -(-share // BLOCK_CHANNELS) * BLOCK_CHANNELS
-        whole = Layer(
-            samples,
-            groups,
-            channels,
-            outputs,
-            slide,
-            itemsize,
-            layout,
-            joined,
-            tall,
-            wide,
-            block_inputs,
-            min(share, outputs),
-        )
-    return whole
+        layout = COLUMNS if slide.stride[1] == 1 else CELLS
+    tall = height if height <= most else min(range(most, most // 2, -1), key=uneven)
+    whole = Layer(samples, groups, channels, outputs, slide, itemsize, layout, joined, tall, wide, channels, outputs)
+    parts = min(channels, -(-sum(whole.space[:2]) * itemsize // _NEAR))
+    whole = replace(whole, block_inputs=-(-channels // parts))
+    parts = min(-(-_TASKS // whole.blocks), max(outputs // _SHARE[layout], 1))
+    share = -(-outputs // parts)
+    return replace(whole, block_outputs=min(-(-share // BLOCK_CHANNELS) * BLOCK_CHANNELS, outputs))
+
+
+class _Prepared(NamedTuple):
+    layer: Layer
+    maps: np.ndarray
+    facts: np.ndarray
+    places: np.ndarray
+    ranges: list[tuple[int, int]]
+
+
+@lru_cache(maxsize=64)
+def _prepared(
+    samples: int, groups: int, channels: int, outputs: int, itemsize: int, slide: Slide, border: str
+) -> _Prepared:
+    """A layer's plan and tables; the layers of a network are asked for again and again."""
+    layer = planned(samples, groups, channels, outputs, itemsize, slide)
+    grain = max(1, -(-layer.blocks // 64), -(-_SUMS // layer.sums))
+    return _Prepared(layer, *layer.maps(border), layer.places().astype(np.int64), split(layer.blocks, grain))
 
 
 def _layer(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray, slide: Slide, groups: int, border: str
 ) -> None:
     samples = y.size // (len(weight) * prod(slide.output))
-    layer = planned(samples, groups, weight.shape[1], len(weight) // groups, x.itemsize, slide)
+    layer, maps, facts, places, ranges = _prepared(
+        samples, groups, weight.shape[1], len(weight) // groups, x.itemsize, slide, border
+    )
     run = kernel("conv.layer", x.dtype)
-    maps, facts = layer.maps(border)
-    places = layer.places()
-    space = layer.space
-    starts = np.concatenate([[0], np.cumsum([-(-size // 16) * 16 for size in space])])
+    given = tuple(address(array) for array in (x, weight, bias, y))
+    tables = tuple(address(array) for array in (maps, places, facts))
+    padded, laid_out, sums = layer.space
 
     def task(lo: int, hi: int) -> None:
-        room = scratch(1, int(starts[-1]), x.dtype)[0]
-        p, u, s = (address(room) + int(start) * x.itemsize for start in starts[:3])
-        run(
-            address(x), address(weight), address(bias), address(y), p, u, s, address(maps), address(places),
-            address(facts), lo, hi,
-        )  # fmt: skip
+        space = address(scratch(1, padded + laid_out + sums, x.dtype))
+        run(*given, space, space + padded * x.itemsize, space + (padded + laid_out) * x.itemsize, *tables, lo, hi)
 
-    grain = max(1, -(-layer.blocks // 64), -(-_SUMS // layer.sums))
-    parallel(task, split(layer.blocks, grain))
+    parallel(task, ranges)
 
 
 def describe(

@@ -11,41 +11,12 @@ from numba import types
 
 from sigconv.engines.cpu.block_tiles import block_shape
 from sigconv.engines.cpu.conv_sizes import (
-    APART,
-    BEFORE,
-    BLOCK_COLUMNS,
-    BLOCK_HEIGHT,
-    BLOCK_INPUTS,
-    BLOCK_OUTPUTS,
-    BLOCK_WIDTH,
-    CHANNELS,
-    COLUMN_GAP,
-    COLUMN_MAP,
-    COLUMN_STEP,
-    DEPTH_GAP,
-    DEPTH_STEP,
-    GROUPS,
-    HEIGHT,
-    JOINED,
-    KERNEL_DEPTH,
-    KERNEL_HEIGHT,
-    KERNEL_WIDTH,
-    LAYOUT,
-    OUT_DEPTH,
-    OUT_HEIGHT,
-    OUT_WIDTH,
-    OUTPUTS,
-    PHASE,
-    PITCH,
-    ROW_GAP,
-    ROW_MAP,
-    ROW_STEP,
-    SAMPLES,
-    VOLUME,
-    WIDTH,
+    APART, BLOCK_COLUMNS, BLOCK_HEIGHT, BLOCK_INPUTS, BLOCK_OUTPUTS, BLOCK_WIDTH, CHANNELS, DIRECT, GROUPS, JOINED,
+    KERNEL_DEPTH, KERNEL_HEIGHT, KERNEL_WIDTH, LAYOUT, OUT_DEPTH, OUT_HEIGHT, OUT_WIDTH, OUTPUTS, PITCH, ROW_STEP,
+    SAMPLES, VOLUME,
 )  # fmt: skip
 from sigconv.engines.cpu.kernels import compiler, inlined
-from sigconv.engines.cpu.kernels.pack import padder, row_copier, unfolder
+from sigconv.engines.cpu.kernels.pack import layer_out, unfolder
 from sigconv.engines.cpu.target import host
 
 
@@ -89,113 +60,81 @@ def _strip(real: types.Float, rows: int) -> Callable[..., Any]:
     return strip
 
 
-def layer(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """Blocks [lo, hi) of a layer: samples, a group, a plane, rows and columns of it, and output channels."""
-    pad, unfold, copy = padder(real), unfolder(real), row_copier(real)
+def _multiplier(real: types.Float) -> Callable[..., Any]:
+    """A function that adds some channels' part to the sums of some outputs."""
     eight, four, two, one = (_strip(real, rows) for rows in (8, 4, 2, 1))
 
+    @inlined
+    def multiply(u, line, lines, n, places, taps, w, first, step, bias, channel, outputs, fresh, y, to, row, apart):
+        o = 0
+        while o < outputs:
+            w_at, y_at, left = first + o * step, to + o * apart, outputs - o
+            if left >= 8:
+                eight(u, line, lines, n, places, taps, w, w_at, step, bias, channel + o, fresh, y, y_at, row, apart)
+                o += 8
+            elif left >= 4:
+                four(u, line, lines, n, places, taps, w, w_at, step, bias, channel + o, fresh, y, y_at, row, apart)
+                o += 4
+            elif left >= 2:
+                two(u, line, lines, n, places, taps, w, w_at, step, bias, channel + o, fresh, y, y_at, row, apart)
+                o += 2
+            else:
+                one(u, line, lines, n, places, taps, w, w_at, step, bias, channel + o, fresh, y, y_at, row, apart)
+                o += 1
+
+    return multiply
+
+
+def layer(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """Blocks [lo, hi) of a layer: of samples, groups, planes, rows, columns, and, the first to change, of outputs."""
+    lay_out, multiply, move = layer_out(real), _multiplier(real), unfolder(real)
+
     def run(x, w, bias, y, p, u, s, maps, places, sizes, lo, hi):
-        samples, groups, channels, outputs = sizes[SAMPLES], sizes[GROUPS], sizes[CHANNELS], sizes[OUTPUTS]
-        height, width, volume = sizes[HEIGHT], sizes[WIDTH], sizes[VOLUME]
-        out_depth, out_height, out_width = sizes[OUT_DEPTH], sizes[OUT_HEIGHT], sizes[OUT_WIDTH]
-        kd, kh, kw = sizes[KERNEL_DEPTH], sizes[KERNEL_HEIGHT], sizes[KERNEL_WIDTH]
-        sd, sh, sw = sizes[DEPTH_STEP], sizes[ROW_STEP], sizes[COLUMN_STEP]
-        dd, dh, dw = sizes[DEPTH_GAP], sizes[ROW_GAP], sizes[COLUMN_GAP]
-        inside, joined, unfolded, apart = sizes[BEFORE], sizes[JOINED], sizes[LAYOUT], sizes[APART]
-        ib, jb, cb, ob = sizes[BLOCK_HEIGHT], sizes[BLOCK_WIDTH], sizes[BLOCK_INPUTS], sizes[BLOCK_OUTPUTS]
-        pitch, phase, row_map, column_map = sizes[PITCH], sizes[PHASE], sizes[ROW_MAP], sizes[COLUMN_MAP]
-        bands = (out_height + ib - 1) // ib
-        chunks = (out_width + jb - 1) // jb
-        parts = (outputs + ob - 1) // ob
-        cell = kd * kh * kw
-        step = channels * cell
-        plane = sw * phase
-        out_plane = out_height * out_width
-        out_volume = out_depth * out_plane
-        for b in range(lo, hi):
-            o0 = b % parts * ob
-            b //= parts
-            j0 = b % chunks * jb
-            b //= chunks
-            i0 = b % bands * ib
-            b //= bands
-            d = b % out_depth
-            b //= out_depth
-            g = b % groups
-            n0 = b // groups * joined
-            m = min(joined, samples - n0)
-            rows, cols, outs = min(ib, out_height - i0), min(jb, out_width - j0), min(ob, outputs - o0)
-            n_rows, n_columns = (rows - 1) * sh + (kh - 1) * dh + 1, (cols - 1) * sw + (kw - 1) * dw + 1
-            base = ((n0 * groups + g) * outputs + o0) * out_volume + d * out_plane + i0 * out_width + j0
-            for c0 in range(0, channels, cb):
-                cs = min(cb, channels - c0)
-                for n in range(m):
-                    at = ((n0 + n) * groups + g) * channels + c0
-                    for q in range(cs * kd):
-                        z = maps[d * sd + q % kd * dd]
-                        # a plane of zeros has none but rows of zeros: they stand behind the others
-                        r0 = row_map + i0 * sh if z >= 0 else column_map - n_rows
-                        pad(
-                            x, (at + q // kd) * volume + max(z, 0) * height * width, width, maps, r0, n_rows,
-                            maps, column_map + j0 * sw, n_columns, column_map + inside, column_map + inside + width, sw,
-                            p, q * plane, phase, pitch,
-                        )  # fmt: skip
-                        if unfolded == 1:
-                            for k in range(kw):
-                                start = q * plane + k * dw % sw * phase + k * dw // sw
-                                unfold(p, start, pitch, n_rows, cols, u, (q * kw + k) * apart)
-                        elif unfolded == 2:
-                            for k in range(kh * kw):
-                                a, e = k // kw * dh, k % kw * dw
-                                start = q * plane + e % sw * phase + a * pitch + e // sw
-                                unfold(p, start, sh * pitch, rows, cols, u, (q * kh * kw + k) * apart + n * rows * cols)
-                taps = cs * cell
-                fresh = c0 == 0
-                if unfolded:
-                    source, line, lines, n_places, row = u, 0, 1, m * rows * cols, 0
+        groups, channels, outputs = sizes[GROUPS], sizes[CHANNELS], sizes[OUTPUTS]
+        depth, height, width = sizes[OUT_DEPTH], sizes[OUT_HEIGHT], sizes[OUT_WIDTH]
+        volume = depth * height * width
+        joined, tall, wide = sizes[JOINED], sizes[BLOCK_HEIGHT], sizes[BLOCK_WIDTH]
+        bands, chunks = (height + tall - 1) // tall, (width + wide - 1) // wide
+        parts = (outputs + sizes[BLOCK_OUTPUTS] - 1) // sizes[BLOCK_OUTPUTS]
+        cells = sizes[KERNEL_DEPTH] * sizes[KERNEL_HEIGHT] * sizes[KERNEL_WIDTH]
+        step = channels * cells
+        for block in range(lo, hi):
+            rest, o0 = block // parts, block % parts * sizes[BLOCK_OUTPUTS]
+            rest, j0 = rest // chunks, rest % chunks * wide
+            rest, i0 = rest // bands, rest % bands * tall
+            rest, d = rest // depth, rest % depth
+            n0, g = rest // groups * joined, rest % groups
+            samples = min(joined, sizes[SAMPLES] - n0)
+            rows, cols, outs = min(tall, height - i0), min(wide, width - j0), min(sizes[BLOCK_OUTPUTS], outputs - o0)
+            channel = g * outputs + o0
+            base = (n0 * groups * outputs + channel) * volume + (d * height + i0) * width + j0
+            for c0 in range(0, channels, sizes[BLOCK_INPUTS]):
+                some = min(sizes[BLOCK_INPUTS], channels - c0)
+                for n in range(samples):
+                    at = (((n0 + n) * groups + g) * channels + c0) * sizes[VOLUME]
+                    lay_out(x, at, some, d, i0, j0, rows, cols, n * rows * cols, p, u, maps, sizes)
+                taps, first, fresh = some * cells, channel * step + c0 * cells, c0 == 0
+                if sizes[LAYOUT] == DIRECT:
+                    line = sizes[ROW_STEP] * sizes[PITCH]
+                    multiply(
+                        p, line, rows, cols, places, taps, w, first, step, bias, channel, outs, fresh, y, base, width,
+                        volume,
+                    )  # fmt: skip
+                elif joined == 1:
+                    multiply(
+                        u, 0, 1, rows * cols, places, taps, w, first, step, bias, channel, outs, fresh, y, base, 0,
+                        volume,
+                    )  # fmt: skip
                 else:
-                    source, line, lines, n_places, row = p, sh * pitch, rows, cols, out_width
-                if joined > 1:
-                    target, there, between = s, 0, apart
-                else:
-                    target, there, between = y, base, out_volume
-                o = 0
-                channel = g * outputs + o0
-                while o + 8 <= outs:
-                    eight(
-                        source, line, lines, n_places, places, taps, w, (channel + o) * step + c0 * cell, step, bias,
-                        channel + o, fresh, target, there + o * between, row, between,
-                    )  # fmt: skip
-                    o += 8
-                if o + 4 <= outs:
-                    four(
-                        source, line, lines, n_places, places, taps, w, (channel + o) * step + c0 * cell, step, bias,
-                        channel + o, fresh, target, there + o * between, row, between,
-                    )  # fmt: skip
-                    o += 4
-                if o + 2 <= outs:
-                    two(
-                        source, line, lines, n_places, places, taps, w, (channel + o) * step + c0 * cell, step, bias,
-                        channel + o, fresh, target, there + o * between, row, between,
-                    )  # fmt: skip
-                    o += 2
-                if o < outs:
-                    one(
-                        source, line, lines, n_places, places, taps, w, (channel + o) * step + c0 * cell, step, bias,
-                        channel + o, fresh, target, there + o * between, row, between,
+                    multiply(
+                        u, 0, 1, samples * rows * cols, places, taps, w, first, step, bias, channel, outs, fresh, s, 0,
+                        0, sizes[APART],
                     )  # fmt: skip
             if joined > 1:
-                for n in range(m):
+                for n in range(samples):
                     for o in range(outs):
-                        unfold(
-                            s,
-                            o * apart + n * rows * cols,
-                            0,
-                            1,
-                            rows * cols,
-                            y,
-                            base + (n * groups * outputs + o) * out_volume,
-                        )
+                        to = base + (n * groups * outputs + o) * volume
+                        move(s, o * sizes[APART] + n * rows * cols, 0, 1, rows * cols, 1, y, to)
 
     return "xxxxxxxlllii", run
 
