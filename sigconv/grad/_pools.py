@@ -1,0 +1,134 @@
+"""What gradients of pools share. Sums run over each cell's windows in a fixed order, whatever the number of threads."""
+
+from collections.abc import Sequence
+from math import isinf
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sigconv._pools import (
+    Images,
+    divisors,
+    images_of,
+    no_place_outside,
+    places_of,
+    pool_powers,
+    stacked,
+)
+from sigconv.checks import real_array, whole_number
+from sigconv.engines.cpu import pools
+from sigconv.engines.cpu.pool_means import log_mean_exp_back, mapped
+from sigconv.engines.cpu.pool_windows import Windows, adaptive_back, adaptive_windows, windows_back, windows_of
+from sigconv.geometry import Slide
+
+
+class Pass(NamedTuple):
+    """The windows of a pool there and back."""
+
+    there: Windows
+    back: Windows
+
+
+def slide_pass(slide: Slide) -> Pass:
+    """Those of a pool that slides."""
+    return Pass(windows_of(slide), windows_back(slide))
+
+
+def adaptive_pass(size: tuple[int, ...], output: tuple[int, ...]) -> Pass:
+    """Those of a pool whose output size is given."""
+    return Pass(adaptive_windows(size, output), adaptive_back(size, output))
+
+
+def gradient_of(axes: int, grad_out: Any) -> Images:
+    """``grad_out`` as images; float16 and integers as in the pools themselves."""
+    half = getattr(grad_out, "dtype", None) == np.float16
+    values = real_array("grad_out", grad_out)
+    if values.ndim not in (axes + 1, axes + 2):
+        raise ValueError(f"grad_out must have {axes + 1} or {axes + 2} axes, got the shape {values.shape}")
+    dtype = np.dtype(np.float16) if half else values.dtype
+    return Images(stacked(values, axes), values.shape[-axes:], values.shape[:-axes], dtype)
+
+
+def input_size(axes: int, input_shape: Any, lead: tuple[int, ...]) -> tuple[int, ...]:
+    """The spatial sizes of a pool's input whose leading axes are those of grad_out."""
+    shape = tuple(input_shape) if isinstance(input_shape, Sequence) else (input_shape,)
+    numbers = tuple(whole_number("input_shape", n, 0) for n in shape)
+    if numbers[:-axes] != lead or 0 in numbers[-axes:] or len(numbers) != len(lead) + axes:
+        expected = ", ".join([*map(str, lead), *("n" for _ in range(axes))])
+        raise ValueError(f"input_shape must be ({expected}) with every n at least 1, got {input_shape!r:.80}")
+    return numbers[-axes:]
+
+
+def matching(given: Images, lead: tuple[int, ...], output: tuple[int, ...]) -> None:
+    """An error unless grad_out has the shape of the pool's result."""
+    if (given.lead, given.size) != (lead, output):
+        raise ValueError(f"grad_out must have the result's shape {lead + output}, got {given.lead + given.size}")
+
+
+def max_back(axes: int, grad_out: Any, indices: Any, input_shape: Any) -> np.ndarray:
+    """Every gradient added to the cell it came from."""
+    given = gradient_of(axes, grad_out)
+    size = input_size(axes, input_shape, given.lead)
+    where = places_of("indices", indices, given.lead + given.size)
+    out = np.empty((len(given.cells), *(1,) * (3 - axes), *size), given.cells.dtype)
+    outside = pools.at_places("add", given.cells, stacked(where, axes), out)
+    no_place_outside("indices", outside, size)
+    return given.answer(out, size)
+
+
+def unpool_back(axes: int, grad_out: Any, indices: Any) -> np.ndarray:
+    """What stands at the indices."""
+    given = gradient_of(axes, grad_out)
+    where = places_of("indices", indices, given.lead + np.shape(indices)[-axes:])
+    out = np.empty((len(given.cells), *(1,) * (3 - axes), *where.shape[-axes:]), given.cells.dtype)
+    outside = pools.at_places("take", given.cells, stacked(where, axes), out)
+    no_place_outside("indices", outside, given.size)
+    return given.answer(out, where.shape[-axes:])
+
+
+def mean_back(given: Images, ways: Pass, counts: pools.Counts, size: tuple[int, ...]) -> np.ndarray:
+    """The sum of grad / count over each cell's windows."""
+    rows, columns = counts
+    cells = given.cells
+    deep, high, wide = ways.back.output
+    over = rows[:1] * columns[:1] if rows.size and columns.size else np.ones(1)
+    if (rows == rows[:1]).all() and (columns == columns[:1]).all():
+        sums = pools.total(cells, ways.back, (np.full(deep * high, over[0]), np.ones(wide)))
+    else:
+        each = rows.reshape(*ways.there.output[:2], 1) * columns
+        sums = pools.total(np.divide(cells, each, dtype=cells.dtype, casting="same_kind"), ways.back)
+    return given.answer(sums, size)
+
+
+def powers_back(axes: int, x: Any, grad_out: Any, p: float, passed: Any) -> np.ndarray:
+    """sign(x) |x|^(p-1) times the sum of grad * y^(1-p) over each cell's windows, 0 where y is 0; in float64."""
+    images, given = images_of(axes, x), gradient_of(axes, grad_out)
+    ways: Pass = passed(images.size)
+    matching(given, images.lead, ways.there.output[3 - axes :])
+    cells, grads = images.cells.astype(np.float64), given.cells.astype(np.float64)
+    if isinf(p):
+        _, where = pools.greatest_places(np.abs(cells), ways.there)
+        sums = np.empty_like(cells)
+        pools.at_places("add", grads, where, sums)
+        return images.answer(sums * np.sign(cells), images.size)
+    if p != 1:
+        y = pool_powers(cells, ways.there, p)
+        with np.errstate(all="ignore"):
+            grads = np.where(y == 0, 0.0, grads * mapped(lambda v: v ** (1 - p), y))
+    sums = pools.total(grads, ways.back)
+
+    def slope(v: np.ndarray) -> np.ndarray:
+        return np.sign(v) if p == 1 else v if p == 2 else np.copysign(np.abs(v) ** (p - 1), v)
+
+    with np.errstate(all="ignore"):
+        sums *= mapped(slope, cells)
+    return images.answer(sums, images.size)
+
+
+def log_mean_back(axes: int, x: Any, grad_out: Any, beta: float, sliding: Any) -> np.ndarray:
+    """The gradient of log-mean-exp pools; ``sliding`` is told the spatial sizes."""
+    images, given = images_of(axes, x), gradient_of(axes, grad_out)
+    slide: Slide = sliding(images.size)
+    matching(given, images.lead, slide.output)
+    sums = log_mean_exp_back(images.cells, given.cells, slide_pass(slide), beta, divisors(slide))
+    return images.answer(sums, images.size)
