@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sigconv import config, grad
     from sigconv.config import get_num_threads, set_num_threads, show_config
     from sigconv.layers import conv1d, conv2d, conv3d
+    from sigconv.linear import convolve, correlate, explain
     from sigconv.pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
     from sigconv.pooling_adaptive import (
         adaptive_avg_pool1d,
@@ -73,6 +74,9 @@ _HOMES = {
     "uniform_filter": "running",
     "minimum_filter": "running",
     "maximum_filter": "running",
+    "correlate": "linear",
+    "convolve": "linear",
+    "explain": "linear",
     "smooth": "smoothing",
     "diagnose": "smoothing",
     "Diagnostics": "smoothing",
@@ -105,7 +109,10 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "convolve",
+    "correlate",
     "diagnose",
+    "explain",
     "get_num_threads",
     "global_avg_pool",
     "global_lp_pool",

@@ -17,15 +17,15 @@ LAYERS = [
     ["sigconv_cli"],
     ["sigconv.stream", "sigconv.io"],
     [f"sigconv.{name}" for name in ("smoothing", "linear", "layers", "transposes", "pooling", "grad", "images")]
-    + [f"sigconv.{part}" for part in ("causal", "_layout", "_diagnostics", "_fft", "_layer", "_pools")]
+    + [f"sigconv.{part}" for part in ("causal", "_layout", "_diagnostics", "_fft", "_layer", "_pools", "_weighted")]
     + [f"sigconv.{name}" for name in ("running", "toeplitz", "templates")],
     ["sigconv.plan", "sigconv.engines", "sigconv.config"],
     [f"sigconv.engines.cpu.{name}" for name in ("kernels", "compile", "target", "sizes", "taps")]
     + [f"sigconv.engines.cpu.pool_{name}" for name in ("sizes", "tiles")]
-    + [f"sigconv.engines.cpu.{name}" for name in ("tile", "shuffles", "masks", "outer_tiles", "block_tiles", "conv_sizes")]
+    + [f"sigconv.engines.cpu.{name}" for name in ("tile", "shuffles", "masks", "outer_tiles", "dot_tiles", "dot_sizes", "block_tiles", "conv_sizes")]
     + [f"sigconv.engines.cpu.{name}" for name in ("row_tiles", "running_tiles", "running_sizes")],
     [f"sigconv.{name}" for name in ("windows", "borders", "geometry", "checks", "times", "errors")]
-    + [f"sigconv.{part}" for part in ("_window", "_durations")],
+    + [f"sigconv.{part}" for part in ("_window", "_durations", "_kinds", "sliding")],
 ]
 HEIGHT = {name: height for height, names in enumerate(reversed(LAYERS)) for name in names}
 

@@ -1,4 +1,4 @@
-"""N-D correlation: axes told apart into planes, rows and columns, tables of where they stand, and the kernel over them."""
+"""N-D correlation: planes, rows and columns told apart, tables of where they stand, and the kernel."""
 
 from dataclasses import dataclass
 from math import prod
@@ -209,9 +209,7 @@ def _planes(
     return np.where(missing, -1, found), outs
 
 
-def _margins(
-    cells: int, before: int, seen: int, width: int, border: str, none: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _margins(cells: int, before: int, seen: int, width: int, border: str, none: bool) -> tuple[np.ndarray, np.ndarray]:
     """Which columns stand in for those before the first and behind the last."""
     if none:
         return np.empty(0, np.int64), np.empty(0, np.int64)

@@ -29,8 +29,9 @@ class RowShape(NamedTuple):
 def row_shape(dtype: Any, rows: int, columns: int, lanes: int) -> RowShape:
     """Constructors for tiles of ``rows`` x ``columns`` vectors of ``lanes`` numbers.
 
-    ``fma_all(tile, x, at, w, j, step)`` adds x[at + ..] * w[j + r*step] to row r; ``fma_first[n]`` does so for the first
-    n rows, ``fma_last[n]`` for the last n, w[j] being the first of these rows'. ``row[r]`` is a row as a plain tile.
+    ``fma_all(tile, x, at, w, j, step)`` adds x[at + ..] * w[j + r*step] to row r; ``fma_first[n]`` does so for the
+    first n rows, ``fma_last[n]`` for the last n, w[j] being the first of these rows'. ``row[r]`` is a row as a plain
+    tile.
     """
     tile = Tile(dtype, rows * columns, lanes)
     pointer = types.CPointer(dtype)
@@ -111,11 +112,9 @@ def reader(kind: str, dtype: Any, count: int, lanes: int) -> Callable[..., Any]:
     def read(_: Any, pointer: Any, at: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             p, i = args
-            loaded = [
-                builder.load(_place(builder, p, i, k * lanes, vector), align=align) for k in range(count)
-            ]
+            loaded = [builder.load(_place(builder, p, i, k * lanes, vector), align=align) for k in range(count)]
             if kind in _INTEGERS:
-                bits, signed = _INTEGERS[kind]
+                _, signed = _INTEGERS[kind]
                 wide = ir.VectorType(ir.IntType(32), lanes)
                 loaded = [builder.sext(v, wide) if signed else builder.zext(v, wide) for v in loaded]
                 loaded = [builder.sitofp(v, tile.vector) for v in loaded]
@@ -152,5 +151,3 @@ def writer(kind: str) -> Callable[..., Any]:
         return types.none(tile, _BYTES, types.int64), codegen
 
     return write
-
-

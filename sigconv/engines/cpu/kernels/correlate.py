@@ -88,7 +88,7 @@ def fetching(real: types.Float, kind: str) -> Callable[..., None]:
 
     @inlined
     def fetch(x, g, plane, first, rows, column, n, fill, s, to):
-        """Input rows ``first`` + .. of one plane, from the window's first ``column`` on, each phase of a stride apart."""
+        """Input rows ``first`` + .. of one plane from the window's first ``column`` on; a stride's phases apart."""
         pitch, step = g[PITCH], g[COLUMN_STEP]
         for r in range(rows):
             row = g[g[OF_ROWS] + first + r]
@@ -109,8 +109,8 @@ def fetching(real: types.Float, kind: str) -> Callable[..., None]:
 def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str, Callable[..., None]]:
     """Units [lo, hi) of the output, each a band of rows by a block of columns of one plane.
 
-    y[plane, i, j] = sum of w[q, a, b] x[plane q, i * step + a * gap, j * step + b * gap] in the order of (q, a, b). Where
-    ``rows`` > 1 share what is loaded, step and gap are 1.
+    y[plane, i, j] = sum of w[q, a, b] x[plane q, i * step + a * gap, j * step + b * gap] in the order of (q, a, b).
+    Where ``rows`` > 1 share what is loaded, step and gap are 1.
     """
     lanes = host().vector_bytes * 8 // real.bitwidth
     columns = COLUMNS[rows]
@@ -262,7 +262,9 @@ def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str
                             put(row_2(acc), s, aside, y, out + g[row_at + 2] + j, n)
                         if rows > 2 and i + 3 < band:
                             put(row_3(acc), s, aside, y, out + g[row_at + 3] + j, n)
-                        if j == 0 and width > line_numbers and wide > 2 * width:  # from here on results are written to whole cache lines
+                        if (
+                            j == 0 and width > line_numbers and wide > 2 * width
+                        ):  # from here on results are written to whole cache lines
                             j = t.until_aligned(y, (to + width) * g[OUT_BYTES]) // g[OUT_BYTES] - line_numbers
                         j += width
                     i += rows
@@ -270,13 +272,10 @@ def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str
     return ("x" if direct else "b") + "xDbliix", run
 
 
-def _variants() -> dict[str, Callable[[types.Float], tuple[str, Callable[..., None]]]]:
-    kinds = [("real", "real"), *((k, t) for k in ("uint8", "uint16") for t in ("real", k))]
-    return {
-        f"rows{rows}_{source}_{target}": lambda real, c=(rows, source, target): sliding(real, *c)
-        for rows in COLUMNS
-        for source, target in kinds
-    }
+def _variant(rows: int, source: str, target: str) -> Callable[[types.Float], tuple[str, Callable[..., None]]]:
+    return lambda real: sliding(real, rows, source, target)
 
 
-compile_kernel = compiler(_variants())
+_KINDS = [("real", "real"), ("uint8", "real"), ("uint8", "uint8"), ("uint16", "real"), ("uint16", "uint16")]
+
+compile_kernel = compiler({f"rows{rows}_{a}_{b}": _variant(rows, a, b) for rows in COLUMNS for a, b in _KINDS})
