@@ -22,7 +22,10 @@ LAYERS = [
     ["sigconv.plan", "sigconv.engines", "sigconv.config"],
     [f"sigconv.engines.cpu.{name}" for name in ("kernels", "compile", "target", "sizes", "taps")]
     + [f"sigconv.engines.cpu.pool_{name}" for name in ("sizes", "tiles")]
-    + [f"sigconv.engines.cpu.{name}" for name in ("tile", "shuffles", "masks", "outer_tiles", "dot_tiles", "dot_sizes", "block_tiles", "conv_sizes")]
+    + [
+        f"sigconv.engines.cpu.{name}"
+        for name in ("tile", "shuffles", "masks", "outer_tiles", "dot_tiles", "dot_sizes", "block_tiles", "conv_sizes")
+    ]
     + [f"sigconv.engines.cpu.{name}" for name in ("row_tiles", "running_tiles", "running_sizes")],
     [f"sigconv.{name}" for name in ("windows", "borders", "geometry", "checks", "times", "errors")]
     + [f"sigconv.{part}" for part in ("_window", "_durations", "_kinds", "sliding")],

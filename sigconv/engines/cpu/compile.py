@@ -29,8 +29,23 @@ from sigconv.engines.cpu.target import host
 
 # what kernels are made of, beside their own modules
 _SHARED = (
-    "compile", "target", "tile", "shuffles", "masks", "sizes", "taps", "row_tiles",
-    "outer_tiles", "pool_tiles", "pool_sizes", "running_tiles", "running_sizes", "block_tiles", "conv_sizes",
+    "compile",
+    "target",
+    "tile",
+    "shuffles",
+    "masks",
+    "sizes",
+    "taps",
+    "row_tiles",
+    "outer_tiles",
+    "dot_tiles",
+    "dot_sizes",
+    "pool_tiles",
+    "pool_sizes",
+    "running_tiles",
+    "running_sizes",
+    "block_tiles",
+    "conv_sizes",
 )
 _MAGIC = b"sigconv machine code 1\n"
 _lock = threading.RLock()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sigconv.engines.cpu.compile import address, kernel
+from sigconv.engines.cpu.conv_dots import add_dots, is_for_dots
 from sigconv.engines.cpu.scratch import kept
 from sigconv.engines.cpu.sizes import OF_PLACES, OUTER_CHUNK, OUTER_ROWS
 from sigconv.engines.cpu.target import host
@@ -15,7 +16,7 @@ from sigconv.engines.cpu.threads import parallel, split
 from sigconv.geometry import Slide
 
 _PACKED = 2**23  # bytes of packed gradients that are made at a time, if one image has no more
-_ITEMS, _ITEM_PRODUCTS = 8, 2**18  # work is cut into so many items or more, of so many products of vectors or fewer
+_ITEMS, _ITEM_PRODUCTS = 8, 2**17  # work is cut into so many items or more, of so many products of vectors or fewer
 
 
 def weight_sums(x: np.ndarray, grad_out: np.ndarray, slide: Slide, groups: int = 1) -> np.ndarray:
@@ -29,6 +30,9 @@ def weight_sums(x: np.ndarray, grad_out: np.ndarray, slide: Slide, groups: int =
     if x.size == 0:
         return np.zeros(shape, x.dtype)
     y = np.empty(shape, x.dtype)
+    if is_for_dots(slide, channels, outputs // groups, x.itemsize):
+        add_dots(x, grad_out, slide, groups, y)
+        return y
     for lo, hi in split(len(x), max(_PACKED // (x[0].nbytes + grad_out[0].nbytes), 1)):
         _add_products(x[lo:hi], grad_out[lo:hi], slide, groups, y, lo == 0)
     return y
@@ -59,8 +63,8 @@ def _add_products(x: np.ndarray, grad_out: np.ndarray, slide: Slide, groups: int
     rows = OUTER_ROWS[host().vector_bytes]
     blocks = _blocks(groups, len(y) // groups, lanes)
     packed, starts = _packed(grad_out, blocks)
-    cells, steps, pitch = _with_border(x, slide)
-    table = _table(slide, channels, len(x), x.shape[1] * pitch, steps, pitch, rows)
+    cells, apart, pitch = _with_border(x, slide)
+    table = _table(slide, channels, len(x), x.shape[1] * pitch, apart, pitch, rows)
     tiles = -(-taps // rows)
     pieces = max(-(-_ITEMS // len(blocks)), tiles * rows * pixels // _ITEM_PRODUCTS)
     ranges = [(lo * rows, min(hi * rows, taps)) for lo, hi in split(tiles, -(-tiles // min(pieces, tiles)))]
@@ -94,7 +98,7 @@ def _packed(grad_out: np.ndarray, blocks: list[_Block]) -> tuple[np.ndarray, lis
             which, n = divmod(k, images)
             _, first, count, width = blocks[which]
             to = (starts[which] * images + n * width) * pixels
-            turn(source + n * image + first * pixels * item, pixels, count, target + to * item, width)
+            turn(source + n * image + first * pixels * item, pixels, pixels, count, target + to * item, width)
 
     parallel(pack, split(len(blocks) * images, max(2**17 // (blocks[0].width * pixels), 1)))
     return packed, starts
@@ -111,7 +115,7 @@ def _with_border(x: np.ndarray, slide: Slide) -> tuple[np.ndarray, tuple[int, ..
     ]
     fits = all(b == 0 and r <= n for b, r, n in zip(slide.before, reach, slide.size, strict=True))
     if fits and prod(slide.size) * x.dtype.itemsize % 1024:
-        return x, _steps(slide.size), prod(slide.size)
+        return x, steps(slide.size), prod(slide.size)
     line = 64 // x.dtype.itemsize
     pitch = (-(-prod(reach) // line) | 1) * line
     room = kept("cells", len(x) * x.shape[1] * pitch, x.dtype).reshape(*x.shape[:2], pitch)
@@ -123,10 +127,11 @@ def _with_border(x: np.ndarray, slide: Slide) -> tuple[np.ndarray, tuple[int, ..
         source.append(slice(lo, max(hi, lo)))
         target.append(slice(lo + before, max(hi, lo) + before))
     planes[(..., *target)] = x[(..., *source)]
-    return room, _steps(reach), pitch
+    return room, steps(reach), pitch
 
 
-def _steps(shape: tuple[int, ...] | list[int]) -> tuple[int, ...]:
+def steps(shape: tuple[int, ...] | list[int]) -> tuple[int, ...]:
+    """How far apart in memory neighbours along each axis are."""
     return tuple(prod(shape[axis + 1 :]) for axis in range(len(shape)))
 
 
@@ -136,7 +141,7 @@ def _table(
     channels: int,
     images: int,
     image_step: int,
-    steps: tuple[int, ...],
+    apart: tuple[int, ...],
     pitch: int,
     rows: int,
 ) -> np.ndarray:
@@ -144,10 +149,10 @@ def _table(
     axes = range(len(slide.size))
     places = np.arange(channels).reshape(-1, *(1 for _ in axes)) * pitch
     for axis in axes:
-        taps = np.arange(slide.kernel[axis]) * (slide.dilation[axis] * steps[axis])
+        taps = np.arange(slide.kernel[axis]) * (slide.dilation[axis] * apart[axis])
         places = places + taps.reshape(-1, *(1 for _ in axes[axis + 1 :]))
     places = np.append(places, np.zeros(-places.size % rows, np.int64))
-    output, jumps = list(slide.output), [s * step for s, step in zip(slide.stride, steps, strict=True)]
+    output, jumps = list(slide.output), [s * step for s, step in zip(slide.stride, apart, strict=True)]
     while len(output) > 1 and jumps[-2] == output[-1] * jumps[-1]:  # rows that follow one another are one
         output[-2:], jumps[-2:] = [output[-2] * output[-1]], [jumps[-1]]
     starts = np.zeros((), np.int64)

@@ -121,13 +121,14 @@ class Partial(NamedTuple):
     load_first: Callable[..., Any]
     add_first: Callable[..., Any]
     store_first: Callable[..., Any]
+    copy_backwards: Callable[..., Any]
 
 
 def partial_shape(dtype: Any, lanes: int) -> Partial:
     """Constructors of `Partial` for vectors of ``lanes`` numbers.
 
     ``load_first(x, at, n)`` is x[at : at + n] and zeros; ``store_first(y, to, x, at, n)`` copies n numbers to y[to],
-    ``add_first`` adds them to those there.
+    ``add_first`` adds them to those there. ``copy_backwards(y, to, x, end, n)`` is y[to + k] = x[end - 1 - k].
     """
     tile = Tile(dtype, 1, lanes)
     pointer = types.CPointer(dtype)
@@ -136,9 +137,11 @@ def partial_shape(dtype: Any, lanes: int) -> Partial:
     to_vector = tile.vector.as_pointer()
     align = ir.Constant(_NUMBER, tile.align)
 
-    def mask(builder: Any, n: Any) -> Any:
+    def mask(builder: Any, n: Any, last: bool = False) -> Any:
+        """The first n lanes, or the last."""
         integers = ir.VectorType(n.type, lanes)
-        return builder.icmp_signed("<", ir.Constant(integers, list(range(lanes))), spread_scalar(builder, integers, n))
+        ranks = ir.Constant(integers, list(range(lanes))[:: -1 if last else 1])
+        return builder.icmp_signed("<", ranks, spread_scalar(builder, integers, n))
 
     def load(builder: Any, p: Any, at: Any, chosen: Any) -> Any:
         kinds = ir.FunctionType(tile.vector, [to_vector, _NUMBER, flags, tile.vector])
@@ -152,13 +155,19 @@ def partial_shape(dtype: Any, lanes: int) -> Partial:
 
         return tile(pointer, types.int64, types.int64), codegen
 
-    def into(adding: bool) -> Callable[..., Any]:
+    def into(adding: bool = False, backwards: bool = False) -> Callable[..., Any]:
         @intrinsic
         def into_first(_: Any, y: Any, to: Any, x: Any, at: Any, n: Any) -> Any:
             def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
                 y, to, x, at, n = args
                 chosen = mask(builder, n)
-                value = load(builder, x, at, chosen)
+                if backwards:
+                    first = builder.sub(at, ir.Constant(at.type, lanes))
+                    value = load(builder, x, first, mask(builder, n, last=True))
+                    order = ir.Constant(ir.VectorType(_NUMBER, lanes), list(range(lanes))[::-1])
+                    value = builder.shuffle_vector(value, value, order)
+                else:
+                    value = load(builder, x, at, chosen)
                 if adding:
                     value = builder.fadd(load(builder, y, to, chosen), value)
                 kinds = ir.FunctionType(ir.VoidType(), [tile.vector, to_vector, _NUMBER, flags])
@@ -171,4 +180,4 @@ def partial_shape(dtype: Any, lanes: int) -> Partial:
 
         return into_first
 
-    return Partial(load_first, into(adding=True), into(adding=False))
+    return Partial(load_first, into(adding=True), into(), into(backwards=True))

@@ -5,15 +5,22 @@ inputs fall into ``s`` phases, and each phase is a convolution of stride 1 with 
 it. Phases with as many cells at the same places are one convolution with more output channels.
 """
 
+from collections.abc import Iterator
 from itertools import product
-from math import gcd
+from math import gcd, prod
+from operator import mul
 from typing import NamedTuple
 
 import numpy as np
 
 from sigconv.borders import index_of
+from sigconv.engines.cpu.compile import address, kernel
+from sigconv.engines.cpu.conv_grads import steps
 from sigconv.engines.cpu.convs import convolve
+from sigconv.engines.cpu.threads import parallel, split
 from sigconv.geometry import Slide
+
+_TURNED, _SPREAD = 2**17, 2**16  # numbers of weights and of results that a thread moves at a time
 
 
 def transpose(
@@ -24,23 +31,19 @@ def transpose(
     ``slide`` is the layer's, with zeros around its input. ``bias`` (C,) or None is added. All arrays are C-contiguous
     and of one dtype, float32 or float64.
     """
-    channels = weight.shape[1] * groups
-    shape = len(grad_out), channels, *slide.size
     axes = [_bundles(*numbers) for numbers in zip(*slide[:5], strict=True)]
+
+    def convolved(bundles: list[_Bundle]) -> np.ndarray:
+        filters, offset = _filters(weight, bias, bundles, groups)
+        return convolve(grad_out, filters, offset, _window(grad_out.shape[2:], bundles), groups)
+
     if all(step == 1 for step in slide.stride):
-        return convolve(
-            grad_out,
-            *_filters(weight, bias, [axis[0] for axis in axes], groups),
-            _window(grad_out.shape[2:], [axis[0] for axis in axes]),
-            groups,
-        )
-    result = np.empty(shape, grad_out.dtype)
+        return convolved([bundle for (bundle,) in axes])
+    result = np.empty((len(grad_out), weight.shape[1] * groups, *slide.size), grad_out.dtype)
     if any(sum(len(bundle.phases) for bundle in axis) < step for axis, step in zip(axes, slide.stride, strict=True)):
         result[...] = 0 if bias is None else bias.reshape(-1, *(1 for _ in axes))
-    for bundles in product(*axes):
-        kernel, offset = _filters(weight, bias, list(bundles), groups)
-        part = convolve(grad_out, kernel, offset, _window(grad_out.shape[2:], list(bundles)), groups)
-        _spread(part, result, list(bundles), slide, groups)
+    for bundles in map(list, product(*axes)):
+        _spread(convolved(bundles), result, bundles, slide, groups)
     return result
 
 
@@ -103,30 +106,76 @@ def _filters(
     weight: np.ndarray, bias: np.ndarray | None, bundles: list[_Bundle], groups: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The kernels of a bundle's phases: cells in reverse, channels changed for one another; and biases for each."""
-    grouped = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
-    cells = []
-    for phases in product(*(bundle.phases for bundle in bundles)):
-        taps = [slice(p.first_tap, None, b.jump) for p, b in zip(phases, bundles, strict=True)]
-        cells.append(np.flip(grouped[(..., *taps)], range(3, grouped.ndim)))
-    kernel = np.stack(cells, 1).reshape(-1, grouped.shape[2], *(bundle.taps for bundle in bundles))
-    kernel = np.ascontiguousarray(kernel)
+    outputs, channels = len(weight) // groups, weight.shape[1]
+    cells = np.arange(prod(weight.shape[2:])).reshape(weight.shape[2:])
+    phases = list(product(*(bundle.phases for bundle in bundles)))
+    taps = [tuple(slice(p.first_tap, None, b.jump) for p, b in zip(each, bundles, strict=True)) for each in phases]
+    chosen = np.stack([np.flip(cells[each]).ravel() for each in taps])
+    shape = groups * len(phases) * channels, outputs, *(bundle.taps for bundle in bundles)
+    kernels = _turned(weight, chosen, groups).reshape(shape)
     if bias is None:
-        return kernel, None
-    return kernel, np.repeat(bias.reshape(groups, 1, -1), len(cells), 1).ravel()
+        return kernels, None
+    return kernels, np.repeat(bias.reshape(groups, 1, -1), len(phases), 1).ravel()
+
+
+def _turned(weight: np.ndarray, chosen: np.ndarray, groups: int) -> np.ndarray:
+    """(groups, phases, C / groups, O / groups, taps of a phase): the taps ``chosen`` for each phase."""
+    outputs, channels, cells = len(weight) // groups, weight.shape[1], prod(weight.shape[2:])
+    phases, taps = chosen.shape
+    result = np.empty((groups, phases, channels, outputs, taps), weight.dtype)
+    whole = taps == cells == 1 and outputs % (64 // weight.itemsize) == 0
+    turn = kernel("conv_grad.turn" if whole else "phases.turn", weight.dtype)
+    source, target = address(weight), address(result)
+    backwards = int(phases == 1 and taps == cells)
+
+    def task(lo: int, hi: int) -> None:
+        for row, c, n in _rows(lo, hi, channels):
+            group, phase = divmod(row, phases)
+            w = source + group * outputs * channels * cells * weight.itemsize
+            y = target + row * channels * outputs * taps * weight.itemsize
+            if whole:
+                turn(w + c * weight.itemsize, channels, n, outputs, y + c * outputs * weight.itemsize, outputs)
+            else:
+                turn(w, channels, outputs, cells, address(chosen[phase]), taps, backwards, y, c, c + n)
+
+    grain = max(_TURNED // (outputs * taps), 1)
+    parallel(task, split(groups * phases * channels, grain))
+    return result
+
+
+def _rows(lo: int, hi: int, length: int) -> Iterator[tuple[int, int, int]]:
+    """The rows of ``length`` that a range runs through: each one's number, and where in it to begin and how far to go."""
+    while lo < hi:
+        row, begin = divmod(lo, length)
+        n = min(length - begin, hi - lo)
+        yield row, begin, n
+        lo += n
 
 
 def _spread(part: np.ndarray, result: np.ndarray, bundles: list[_Bundle], slide: Slide, groups: int) -> None:
     """Each phase's results into their places."""
-    combinations = list(product(*(bundle.phases for bundle in bundles)))
-    part = part.reshape(len(part), groups, len(combinations), result.shape[1] // groups, *part.shape[2:])
-    grouped = result.reshape(len(result), groups, result.shape[1] // groups, *result.shape[2:])
-    for k, phases in enumerate(combinations):
-        source, target = [], []
-        for phase, bundle, step, before in zip(phases, bundles, slide.stride, slide.before, strict=True):
-            source.append(slice(phase.lo - bundle.lo, phase.hi - bundle.lo))
-            begin = phase.start + phase.lo * step - before
-            target.append(slice(begin, begin + (phase.hi - phase.lo - 1) * step + 1, step))
-        grouped[(..., *target)] = part[(slice(None), slice(None), k, slice(None), *source)]
+    phases = list(product(*(bundle.phases for bundle in bundles)))
+    channels, item = result.shape[1] // groups, result.itemsize
+    spread = kernel("phases.spread", result.dtype)
+    inner, outer = steps(part.shape[2:]), steps(result.shape[2:])
+    for k, each in enumerate(phases):
+        at = [phase.lo - bundle.lo for phase, bundle in zip(each, bundles, strict=True)]
+        to = [p.start + p.lo * step - before for p, step, before in zip(each, slide.stride, slide.before, strict=True)]
+        missing = [0] * (3 - len(each))
+        shape = [1] * len(missing) + [phase.hi - phase.lo for phase in each]
+        shape += [prod(part.shape[2:]), *missing, *inner, prod(slide.size), *missing]
+        shape += [step * outer_step for step, outer_step in zip(slide.stride, outer, strict=True)]
+        numbers = np.array(shape, np.int64)
+        source = address(part) + (k * channels * prod(part.shape[2:]) + sum(map(mul, at, inner))) * item
+        target = address(result) + sum(map(mul, to, outer)) * item
+
+        def task(lo: int, hi: int, source: int = source, target: int = target, numbers: np.ndarray = numbers) -> None:
+            for row, c, n in _rows(lo, hi, channels):
+                x = source + row * len(phases) * channels * prod(part.shape[2:]) * item
+                y = target + row * channels * prod(slide.size) * item
+                spread(x, y, address(numbers), c, c + n)
+
+        parallel(task, split(len(result) * result.shape[1], max(_SPREAD // prod(part.shape[2:]), 1)))
 
 
 def bordered(x: np.ndarray, slide: Slide, border: str) -> tuple[np.ndarray, Slide]:

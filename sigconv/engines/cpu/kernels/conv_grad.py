@@ -21,29 +21,29 @@ from sigconv.engines.cpu.target import host
 
 
 def turn(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """y[p*width + c] = x[c*cells + p] for c < width; channels from ``channels`` on repeat the last.
+    """y[p*width + c] = x[c*cells + p] for p < n, c < width; channels from ``channels`` on repeat the last.
 
     ``width`` is a multiple of a vector's lanes.
     """
     lanes = host().vector_bytes * 8 // real.bitwidth
     block = o.turn_over(real, lanes)
 
-    def run(x, cells, channels, y, width):
+    def run(x, cells, n, channels, y, width):
         for c in range(0, width, lanes):
             first = min(c, channels - 1)
             last = channels - 1 - first
-            if cells >= lanes:
+            if n >= lanes:
                 p = 0
-                while p < cells:
-                    p = min(p, cells - lanes)
+                while p < n:
+                    p = min(p, n - lanes)
                     block(x, first * cells + p, cells, last, y, p * width + c, width)
                     p += lanes
             else:
-                for p in range(cells):
+                for p in range(n):
                     for lane in range(lanes):
                         y[p * width + c + lane] = x[(first + min(lane, last)) * cells + p]
 
-    return "xiixi", run
+    return "xiiixi", run
 
 
 def _products(real: types.Float, columns: int) -> tuple[str, Callable[..., None]]:
@@ -57,7 +57,7 @@ def _products(real: types.Float, columns: int) -> tuple[str, Callable[..., None]
     width = columns * lanes
     zeros, fma_outer, store_outer = o.outer_shape(real, rows, columns, lanes)
     block = o.turn_over(real, lanes)
-    _, add_first, store_first = o.partial_shape(real, lanes)
+    _, add_first, store_first, _ = o.partial_shape(real, lanes)
 
     @inlined
     def sum_tile(g, x, at, row, lo, hi, pixel, space):

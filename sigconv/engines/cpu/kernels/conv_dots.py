@@ -1,0 +1,124 @@
+"""Gradients of the weights of layers with few outputs in a group: dot products of rows of pixels."""
+
+from collections.abc import Callable
+
+from numba import types
+
+from sigconv.engines.cpu import outer_tiles as o
+from sigconv.engines.cpu.dot_sizes import (
+    CHANNELS,
+    COLUMNS,
+    COPIED,
+    DOT_SHAPES,
+    FIRST,
+    GRAD_IMAGE,
+    IMAGE,
+    IMAGES,
+    LEFT,
+    OF_BASES,
+    OF_PLACES,
+    OF_SOURCES,
+    OUTPUTS,
+    PHASE,
+    PIXELS,
+    ROW_STEP,
+    ROWS,
+    RUNS,
+    STRIDE,
+    TAPS,
+    VOLUME,
+)
+from sigconv.engines.cpu.dot_tiles import dot_shape
+from sigconv.engines.cpu.kernels import compiler, inlined
+from sigconv.engines.cpu.target import host
+
+
+def _dots(real: types.Float, alone: bool) -> tuple[str, Callable[..., None]]:
+    """y[j, r] = the sum over positions of g[j, position] * x[place of r there], for blocks lo to hi - 1.
+
+    A block is some output channels of a group, and the taps of all its input channels. The group's planes are laid
+    into ``planes``, one image after another, with zeros around them and columns a stride apart side by side; the sums
+    wait in ``space`` meanwhile.
+    """
+    lanes = host().vector_bytes * 8 // real.bitwidth
+    rows, columns = DOT_SHAPES[host().vector_bytes, alone]
+    size, load, store, fma_dots, fma_first, add_lanes = dot_shape(real, rows, columns, lanes)
+    _, _, store_first, _ = o.partial_shape(real, lanes)
+    zero = real(0)
+
+    @inlined
+    def lay(x, source, at, p, to):
+        """A row of the padded plane: zeros, but for what x holds from ``source`` on."""
+        for k in range(at[ROW_STEP]):
+            p[to + k] = zero
+        if source < 0:
+            return
+        n = at[COPIED]
+        first = source + at[FIRST]
+        if at[STRIDE] == 1:
+            k = 0
+            while k < n:
+                store_first(p, to + at[LEFT] + k, x, first + k, min(lanes, n - k))
+                k += lanes
+        else:
+            for phase in range(at[STRIDE]):
+                k = (phase - at[LEFT]) % at[STRIDE]
+                here = to + phase * at[PHASE] + (at[LEFT] + k) // at[STRIDE]
+                for q in range((n - k + at[STRIDE] - 1) // at[STRIDE]):
+                    p[here + q] = x[first + k + q * at[STRIDE]]
+
+    @inlined
+    def add_rows(g, where, last, p, at, j, space, here):
+        acc = load(space, here)
+        width = at[COLUMNS]
+        for row in range(at[RUNS]):
+            base = at[at[OF_BASES] + row]
+            k = 0
+            while k + lanes <= width:
+                acc = fma_dots(acc, g, where + k, at[PIXELS], last, p, base + k, at, j)
+                k += lanes
+            if k < width:
+                acc = fma_first(acc, g, where + k, at[PIXELS], last, p, base + k, at, j, width - k)
+            where += width
+        store(acc, space, here)
+
+    def run(x, g, at, y, planes, space, lo, hi):
+        tiles = (at[TAPS] + columns - 1) // columns
+        blocks = (at[OUTPUTS] + rows - 1) // rows
+        for block in range(lo, hi):
+            group = block // blocks
+            first = block % blocks * rows
+            last = min(rows, at[OUTPUTS] - first) - 1
+            for k in range(tiles * size):
+                space[size + k] = zero
+            for n in range(at[IMAGES]):
+                for c in range(at[CHANNELS]):
+                    plane = n * at[IMAGE] + (group * at[CHANNELS] + c) * at[VOLUME]
+                    for row in range(at[ROWS]):
+                        source = at[at[OF_SOURCES] + row]
+                        to = (c * at[ROWS] + row) * at[ROW_STEP]
+                        lay(x, plane + source if source >= 0 else -1, at, planes, to)
+                where = n * at[GRAD_IMAGE] + (group * at[OUTPUTS] + first) * at[PIXELS]
+                for tile in range(tiles):
+                    add_rows(g, where, last, planes, at, at[OF_PLACES] + tile * columns, space, size + tile * size)
+            for tile in range(tiles):
+                add_lanes(load(space, size + tile * size), space)
+                for j in range(last + 1):
+                    to = (group * at[OUTPUTS] + first + j) * at[TAPS] + tile * columns
+                    for r in range(min(columns, at[TAPS] - tile * columns)):
+                        y[to + r] = space[j * columns + r]
+
+    return "xxlxxxii", run
+
+
+def dots(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """Several output channels together; see `_dots`."""
+    return _dots(real, alone=False)
+
+
+def lone_dots(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """One output channel at a time."""
+    return _dots(real, alone=True)
+
+
+compile_kernel = compiler({"dots": dots, "lone_dots": lone_dots})
