@@ -174,20 +174,37 @@ class Layer:
     def maps(self, border: str) -> tuple[np.ndarray, np.ndarray]:
         """Where planes, rows and columns of the padded input come from, and the numbers that the kernel goes by."""
         slide, (planes, rows) = self.slide, (self._map(axis, border) for axis in range(2))
-        used = np.add.outer(*(np.arange(n) * by for n, by in (
-            (slide.output[1], slide.stride[1]), (slide.kernel[1], slide.dilation[1]))))
-        rows[np.isin(np.arange(len(rows)), used, invert=True)] = -2
-        edges = self._edges(border)
-        tables = [planes, rows, np.full(self.rows, -1), *edges, self.starts()]
+        firsts, cells = np.arange(slide.output[1]) * slide.stride[1], np.arange(slide.kernel[1]) * slide.dilation[1]
+        rows[np.isin(np.arange(len(rows)), np.add.outer(firsts, cells), invert=True)] = -2
+        tables = [planes, rows, np.full(self.rows, -1), *self._edges(border), self.starts()]
         where = np.cumsum([len(table) for table in tables])[:-1]
+        row_step = slide.stride[1]
+        volume, out_volume = prod(slide.size), prod(slide.output)
         facts = [
-            self.samples, self.groups, self.channels, self.outputs, *slide.size[1:], prod(slide.size), *slide.output,
-            *slide.kernel, *slide.stride, *slide.dilation,
-            self.joined, self.block_height, self.block_width, self.block_inputs, self.block_outputs,
-            self.layout, slide.before[2], self.phases, self.pitch, self.phase, self.cells,
-            self.pitch * (1 if self.layout == COLUMNS else slide.stride[1]), self.apart, *where,
+            *slide.size[1:], volume, slide.kernel[0], prod(slide.kernel), self.channels, self.block_inputs,
+            self.groups * self.channels * volume,
+            slide.dilation[0], self._reach(1, 1), row_step, self._reach(2, 1), slide.stride[2], slide.before[2],
+            self.phases, self.pitch, self.phase,
+            self.layout, self.cells, self.pitch * (1 if self.layout == COLUMNS else row_step), self.apart,
+            self.pitch * row_step, slide.output[2], out_volume, self.groups * self.outputs * out_volume, *where,
         ]  # fmt: skip
         return np.concatenate(tables).astype(np.int64), np.array(facts, np.int64)
+
+    def table(self) -> np.ndarray:
+        """A row of numbers for each block; those of the same input stand together."""
+        slide, (depth, height, width) = self.slide, self.slide.output
+        sizes = (self.samples, self.groups, depth, height, width, self.outputs)
+        steps = (self.joined, 1, 1, self.block_height, self.block_width, self.block_outputs)
+        firsts = np.meshgrid(*(np.arange(0, size, step) for size, step in zip(sizes, steps, strict=True)), indexing="ij")
+        n, g, d, i, j, o = (first.ravel() for first in firsts)
+        samples, _, _, rows, cols, outputs = (
+            np.minimum(size - first, step) for size, step, first in zip(sizes, steps, (n, g, d, i, j, o), strict=True)
+        )
+        channel = g * self.outputs + o
+        start = (n * self.groups + g) * self.channels * prod(slide.size)
+        to = (((n * self.groups * self.outputs + channel) * depth + d) * height + i) * width + j
+        d, i, j = (first * step for first, step in zip((d, i, j), slide.stride, strict=True))
+        return np.stack([start, d, i, j, samples, rows, cols, outputs, channel, to], 1).astype(np.int64)
 
     def _map(self, axis: int, border: str) -> np.ndarray:
         """Where each padded plane or row comes from, -1 for zeros."""
@@ -239,6 +256,7 @@ class _Prepared(NamedTuple):
     maps: np.ndarray
     facts: np.ndarray
     places: np.ndarray
+    blocks: np.ndarray
     ranges: list[tuple[int, int]]
 
 
@@ -249,19 +267,20 @@ def _prepared(
     """A layer's plan and tables; the layers of a network are asked for again and again."""
     layer = planned(samples, groups, channels, outputs, itemsize, slide)
     grain = max(1, -(-layer.blocks // 64), -(-_SUMS // layer.sums))
-    return _Prepared(layer, *layer.maps(border), layer.places().astype(np.int64), split(layer.blocks, grain))
+    places = layer.places().astype(np.int64)
+    return _Prepared(layer, *layer.maps(border), places, layer.table(), split(layer.blocks, grain))
 
 
 def _layer(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray, slide: Slide, groups: int, border: str
 ) -> None:
     samples = y.size // (len(weight) * prod(slide.output))
-    layer, maps, facts, places, ranges = _prepared(
+    layer, maps, facts, places, blocks, ranges = _prepared(
         samples, groups, weight.shape[1], len(weight) // groups, x.itemsize, slide, border
     )
     run = kernel("conv.layer", x.dtype)
     given = tuple(address(array) for array in (x, weight, bias, y))
-    tables = tuple(address(array) for array in (maps, places, facts))
+    tables = tuple(address(array) for array in (maps, places, facts, blocks))
     padded, laid_out, sums = layer.space
 
     def task(lo: int, hi: int) -> None:

@@ -9,73 +9,65 @@ from typing import Any
 
 from numba import types
 
-from sigconv.engines.cpu.block_tiles import block_shape
+from sigconv.engines.cpu.block_tiles import beyond, block_shape
 from sigconv.engines.cpu.conv_sizes import (
-    APART, BLOCK_COLUMNS, BLOCK_HEIGHT, BLOCK_INPUTS, BLOCK_OUTPUTS, BLOCK_WIDTH, CHANNELS, DIRECT, GROUPS, JOINED,
-    KERNEL_DEPTH, KERNEL_HEIGHT, KERNEL_WIDTH, LAYOUT, OUT_DEPTH, OUT_HEIGHT, OUT_WIDTH, OUTPUTS, PITCH, ROW_STEP,
-    SAMPLES, VOLUME,
+    APART, BLOCK, BLOCK_COLUMNS, BLOCK_INPUTS, CHANNEL, CHANNELS, DIRECT, KERNEL_CELLS, LAYOUT, LINE_STEP,
+    OUT_SAMPLE_STEP, OUT_VOLUME, OUT_WIDTH, OUTPUTS, ROWS, SAMPLE_STEP, SAMPLES, START, TO, VOLUME, WIDE,
 )  # fmt: skip
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.pack import layer_out, unfolder
 from sigconv.engines.cpu.target import host
 
 
-def _block(real: types.Float, rows: int, columns: int, partial: bool) -> Callable[..., Any]:
-    """Sums for ``rows`` channels, from the bias or from what y holds on, over all places of a row, or so many."""
-    lanes = host().vector_bytes * 8 // real.bitwidth
-    size, spread, load, store, fma = block_shape(real, rows, columns, lanes, partial)
-
-    @inlined
-    def block(u, at, places, taps, w, first, step, bias, channel, fresh, y, to, apart, present):
-        if fresh:
-            acc = spread(bias, channel)
-        else:
-            acc = load(y, to, apart, present)
-        for t in range(taps):
-            acc = fma(acc, u, at + places[t], w, first + t, step)
-        store(acc, y, to, apart, present)
-
-    return block
-
-
 def _strip(real: types.Float, rows: int) -> Callable[..., Any]:
-    """Sums for ``rows`` channels over lines of n places each."""
-    whole, part = _block(real, rows, BLOCK_COLUMNS[host().vector_bytes], False), _block(real, rows, 1, True)
+    """Sums for ``rows`` channels over lines of n places each, from the bias on or from what y holds."""
     lanes = host().vector_bytes * 8 // real.bitwidth
-    size = lanes * BLOCK_COLUMNS[host().vector_bytes]
+    size, spread, load, store, fma = block_shape(real, rows, BLOCK_COLUMNS[host().vector_bytes], lanes)
+    _, spread_part, load_part, store_part, fma_part = block_shape(real, rows, 1, lanes, True)
 
     @inlined
     def strip(u, line, lines, n, places, taps, w, first, step, bias, channel, fresh, y, to, row, apart):
         for r in range(lines):
             at = r * line
             there = to + r * row
-            i = 0
-            while i + size <= n:
-                whole(u, at + i, places, taps, w, first, step, bias, channel, fresh, y, there + i, apart, size)
-                i += size
-            while i < n:
-                part(u, at + i, places, taps, w, first, step, bias, channel, fresh, y, there + i, apart, n - i)
-                i += lanes
+            end = at + n
+            while at + size <= end:
+                if fresh:
+                    acc = spread(bias, channel)
+                else:
+                    acc = load(y, there, apart, size)
+                for t in range(taps):
+                    acc = fma(acc, u, at + places[t], w, first + t, step)
+                store(acc, y, there, apart, size)
+                at += size
+                there += size
+            while at < end:
+                if fresh:
+                    part = spread_part(bias, channel)
+                else:
+                    part = load_part(y, there, apart, end - at)
+                for t in range(taps):
+                    part = fma_part(part, u, at + places[t], w, first + t, step)
+                store_part(part, y, there, apart, end - at)
+                at += lanes
+                there += lanes
 
     return strip
 
 
 def _multiplier(real: types.Float) -> Callable[..., Any]:
     """A function that adds some channels' part to the sums of some outputs."""
-    eight, four, two, one = (_strip(real, rows) for rows in (8, 4, 2, 1))
+    eight, two, one = (_strip(real, rows) for rows in (8, 2, 1))
 
     @inlined
     def multiply(u, line, lines, n, places, taps, w, first, step, bias, channel, outputs, fresh, y, to, row, apart):
         o = 0
         while o < outputs:
-            w_at, y_at, left = first + o * step, to + o * apart, outputs - o
-            if left >= 8:
+            w_at, y_at = first + o * step, to + o * apart
+            if o + 8 <= outputs:
                 eight(u, line, lines, n, places, taps, w, w_at, step, bias, channel + o, fresh, y, y_at, row, apart)
                 o += 8
-            elif left >= 4:
-                four(u, line, lines, n, places, taps, w, w_at, step, bias, channel + o, fresh, y, y_at, row, apart)
-                o += 4
-            elif left >= 2:
+            elif o + 2 <= outputs:
                 two(u, line, lines, n, places, taps, w, w_at, step, bias, channel + o, fresh, y, y_at, row, apart)
                 o += 2
             else:
@@ -86,57 +78,45 @@ def _multiplier(real: types.Float) -> Callable[..., Any]:
 
 
 def layer(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """Blocks [lo, hi) of a layer: of samples, groups, planes, rows, columns, and, the first to change, of outputs."""
-    lay_out, multiply, move = layer_out(real), _multiplier(real), unfolder(real)
+    """Blocks [lo, hi) of a layer: for each some channels at a time are laid out and added to its outputs' sums.
 
-    def run(x, w, bias, y, p, u, s, maps, places, sizes, lo, hi):
-        groups, channels, outputs = sizes[GROUPS], sizes[CHANNELS], sizes[OUTPUTS]
-        depth, height, width = sizes[OUT_DEPTH], sizes[OUT_HEIGHT], sizes[OUT_WIDTH]
-        volume = depth * height * width
-        joined, tall, wide = sizes[JOINED], sizes[BLOCK_HEIGHT], sizes[BLOCK_WIDTH]
-        bands, chunks = (height + tall - 1) // tall, (width + wide - 1) // wide
-        parts = (outputs + sizes[BLOCK_OUTPUTS] - 1) // sizes[BLOCK_OUTPUTS]
-        cells = sizes[KERNEL_DEPTH] * sizes[KERNEL_HEIGHT] * sizes[KERNEL_WIDTH]
+    ``p``, ``u`` and ``s`` are scratch for padded planes, for what the window's cells see, and for sums of several
+    samples; ``maps``, ``places``, ``sizes`` and ``blocks`` are tables of integers.
+    """
+    unfold = unfolder(real)
+    lay_out, multiply = layer_out(real, unfold), _multiplier(real)
+
+    def run(x, w, bias, y, p, u, s, maps, places, sizes, blocks, lo, hi):
+        channels, cells, layout = sizes[CHANNELS], sizes[KERNEL_CELLS], sizes[LAYOUT]
         step = channels * cells
-        for block in range(lo, hi):
-            rest, o0 = block // parts, block % parts * sizes[BLOCK_OUTPUTS]
-            rest, j0 = rest // chunks, rest % chunks * wide
-            rest, i0 = rest // bands, rest % bands * tall
-            rest, d = rest // depth, rest % depth
-            n0, g = rest // groups * joined, rest % groups
-            samples = min(joined, sizes[SAMPLES] - n0)
-            rows, cols, outs = min(tall, height - i0), min(wide, width - j0), min(sizes[BLOCK_OUTPUTS], outputs - o0)
-            channel = g * outputs + o0
-            base = (n0 * groups * outputs + channel) * volume + (d * height + i0) * width + j0
-            for c0 in range(0, channels, sizes[BLOCK_INPUTS]):
-                some = min(sizes[BLOCK_INPUTS], channels - c0)
+        for k in range(lo, hi):
+            block = beyond(blocks, k * BLOCK)
+            samples, rows, cols, outputs = block[SAMPLES], block[ROWS], block[WIDE], block[OUTPUTS]
+            size = rows * cols
+            source, line, lines, width, row = u, 0, 1, samples * size, 0
+            target, to, apart = y, block[TO], sizes[OUT_VOLUME]
+            if layout == DIRECT:
+                source, line, lines, width, row = p, sizes[LINE_STEP], rows, cols, sizes[OUT_WIDTH]
+            elif samples > 1:
+                target, to, apart = s, 0, sizes[APART]
+            first = block[CHANNEL] * step
+            for c in range(0, channels, sizes[BLOCK_INPUTS]):
+                some = min(sizes[BLOCK_INPUTS], channels - c)
                 for n in range(samples):
-                    at = (((n0 + n) * groups + g) * channels + c0) * sizes[VOLUME]
-                    lay_out(x, at, some, d, i0, j0, rows, cols, n * rows * cols, p, u, maps, sizes)
-                taps, first, fresh = some * cells, channel * step + c0 * cells, c0 == 0
-                if sizes[LAYOUT] == DIRECT:
-                    line = sizes[ROW_STEP] * sizes[PITCH]
-                    multiply(
-                        p, line, rows, cols, places, taps, w, first, step, bias, channel, outs, fresh, y, base, width,
-                        volume,
-                    )  # fmt: skip
-                elif joined == 1:
-                    multiply(
-                        u, 0, 1, rows * cols, places, taps, w, first, step, bias, channel, outs, fresh, y, base, 0,
-                        volume,
-                    )  # fmt: skip
-                else:
-                    multiply(
-                        u, 0, 1, samples * rows * cols, places, taps, w, first, step, bias, channel, outs, fresh, s, 0,
-                        0, sizes[APART],
-                    )  # fmt: skip
-            if joined > 1:
+                    at = block[START] + n * sizes[SAMPLE_STEP] + c * sizes[VOLUME]
+                    lay_out(x, at, some, rows, cols, n * size, p, u, maps, sizes, block)
+                multiply(
+                    source, line, lines, width, places, some * cells, w, first + c * cells, step, bias, block[CHANNEL],
+                    outputs, c == 0, target, to, row, apart,
+                )  # fmt: skip
+            if samples > 1:
+                alone = min(outputs, 1)
                 for n in range(samples):
-                    for o in range(outs):
-                        to = base + (n * groups * outputs + o) * volume
-                        move(s, o * sizes[APART] + n * rows * cols, 0, 1, rows * cols, 1, y, to)
+                    for o in range(outputs):
+                        to = block[TO] + n * sizes[OUT_SAMPLE_STEP] + o * sizes[OUT_VOLUME]
+                        unfold(s, o * apart + n * size, size, alone, size, alone, y, to)
 
-    return "xxxxxxxlllii", run
+    return "xxxxxxxllllii", run
 
 
 compile_kernel = compiler({"layer": layer})

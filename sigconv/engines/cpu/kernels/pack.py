@@ -8,8 +8,8 @@ from numba import types
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.block_tiles import beyond, block_shape, every_other_of
 from sigconv.engines.cpu.conv_sizes import (
-    APART, BEFORE, CELL_COUNT, CELL_MAP, CELL_STEP, COLUMN_GAP, COLUMN_STEP, COLUMNS, DEPTH_GAP, DEPTH_STEP, HEIGHT,
-    KERNEL_DEPTH, KERNEL_HEIGHT, KERNEL_WIDTH, LAYOUT, LEFT_MAP, PHASE, PHASES, PITCH, RIGHT_MAP, ROW_GAP, ROW_MAP,
+    APART, BEFORE, CELL_COUNT, CELL_MAP, CELL_STEP, COLUMN_REACH, COLUMN_START, COLUMN_STEP, COLUMNS, DEPTH_GAP,
+    DEPTH_START, HEIGHT, KERNEL_DEPTH, LAYOUT, LEFT_MAP, PHASE, PHASES, PITCH, RIGHT_MAP, ROW_MAP, ROW_REACH, ROW_START,
     ROW_STEP, VOLUME, WIDTH, ZERO_MAP,
 )  # fmt: skip
 from sigconv.engines.cpu.kernels import inlined
@@ -145,36 +145,35 @@ def unfolder(real: types.Float) -> Callable[..., Any]:
     return unfold
 
 
-def layer_out(real: types.Float) -> Callable[..., Any]:
+def layer_out(real: types.Float, unfold: Callable[..., Any]) -> Callable[..., Any]:
     """A function that pads the planes of some channels of a sample and lays out what the window's cells see of them."""
-    pad, unfold = padder(real), unfolder(real)
+    pad = padder(real)
     lanes = host().vector_bytes * 8 // real.bitwidth
 
     @inlined
-    def lay_out(x, at, channels, d, i, j, rows, cols, n, p, u, maps, sizes):
-        height, width, volume, kd = sizes[HEIGHT], sizes[WIDTH], sizes[VOLUME], sizes[KERNEL_DEPTH]
-        row_step, step = sizes[ROW_STEP], sizes[COLUMN_STEP]
-        n_rows = (rows - 1) * row_step + (sizes[KERNEL_HEIGHT] - 1) * sizes[ROW_GAP] + 1
-        n_columns = (cols - 1) * step + (sizes[KERNEL_WIDTH] - 1) * sizes[COLUMN_GAP] + 1
+    def lay_out(x, at, channels, rows, cols, n, p, u, maps, sizes, block):
+        height, width, kd, step = sizes[HEIGHT], sizes[WIDTH], sizes[KERNEL_DEPTH], sizes[COLUMN_STEP]
+        n_rows = (rows - 1) * sizes[ROW_STEP] + sizes[ROW_REACH]
+        n_columns = (cols - 1) * step + sizes[COLUMN_REACH]
         phases, phase, pitch = sizes[PHASES], sizes[PHASE], sizes[PITCH]
-        left, right = beyond(maps, sizes[LEFT_MAP]), beyond(maps, sizes[RIGHT_MAP])
+        left, right, starts = (
+            beyond(maps, sizes[LEFT_MAP]), beyond(maps, sizes[RIGHT_MAP]), beyond(maps, sizes[CELL_MAP]),
+        )  # fmt: skip
         cells, cell_step, apart = sizes[CELL_COUNT], sizes[CELL_STEP], sizes[APART]
-        if sizes[LAYOUT] == COLUMNS:
-            rows = n_rows
+        unfolded = n_rows if sizes[LAYOUT] == COLUMNS else rows
         short = (lanes - 1) // cols + 1
-        to = 0
         for c in range(channels):
             for a in range(kd):
-                z = maps[d * sizes[DEPTH_STEP] + a * sizes[DEPTH_GAP]]
-                which = beyond(maps, sizes[ROW_MAP] + i * row_step if z >= 0 else sizes[ZERO_MAP])
+                z = maps[block[DEPTH_START] + a * sizes[DEPTH_GAP]]
+                which = beyond(maps, sizes[ROW_MAP] + block[ROW_START] if z >= 0 else sizes[ZERO_MAP])
+                to = (c * kd + a) * phases * phase
                 pad(
-                    x, at + max(z, 0) * height * width, width, which, n_rows, sizes[BEFORE], left, right, j * step,
-                    n_columns, step, phases, p, to, phase, pitch,
+                    x, at + max(z, 0) * height * width, width, which, n_rows, sizes[BEFORE], left, right,
+                    block[COLUMN_START], n_columns, step, phases, p, to, phase, pitch,
                 )  # fmt: skip
                 for k in range(cells):
-                    unfold(p, to + maps[sizes[CELL_MAP] + k], cell_step, rows, cols, short, u, n + k * apart)
-                to += phases * phase
+                    unfold(p, to + starts[k], cell_step, unfolded, cols, short, u, n + k * apart)
                 n += cells * apart
-            at += volume
+            at += sizes[VOLUME]
 
     return lay_out
