@@ -211,15 +211,19 @@ def _unpooled_size(n: tuple[int, ...], kernel: Any, stride: Any, padding: Any, a
     axes = len(n)
     steps = per_axis("stride", kernel if stride is None else stride, axes)
     try:
-        size = transposed(n, kernel, steps, padding, dilation=1).output
+        most = transposed(n, kernel, steps, padding, [step - 1 for step in steps]).output
     except (ValueError, TypeError) as error:
         raise type(error)(re.sub(r"^kernel\b", "kernel_size", str(error))) from None
+    named = padding in ("same", "same_lower")
+    size = tuple(cells if named else cells - step + 1 for cells, step in zip(most, steps, strict=True))
+    if asked is None and min(size) < 1:
+        raise ValueError(f"padding must leave at least 1 cell of output along each axis, got {padding!r} and {size}")
     if asked is None:
         return size
     given = tuple(asked)[-axes:] if isinstance(asked, Iterable) and len(tuple(asked)) >= axes else asked
     wanted = per_axis("output_size", given, axes)
     for axis, (natural, step, cells) in enumerate(zip(size, steps, wanted, strict=True)):
         if not natural - step < cells < natural + step:
-            least, most = max(natural - step + 1, 1), natural + step - 1
-            raise ValueError(f"output_size must be in [{least}, {most}] on axis {axis}, got {cells}")
+            bounds = f"[{max(natural - step + 1, 1)}, {natural + step - 1}]"
+            raise ValueError(f"output_size must be in {bounds} on axis {axis}, got {cells}")
     return wanted

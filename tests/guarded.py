@@ -16,6 +16,7 @@ import sys
 
 import numpy as np
 from guarded_conv_grads import conv_grads_cases
+from guarded_pools import pool_cases
 from guarded_running import running_cases
 
 MS, S = 10**6, 10**9
@@ -263,6 +264,7 @@ def cases():
     yield from long_cases(rng)
     yield from text_cases(rng)
     yield from running_cases(rng)
+    yield from pool_cases(rng)
     yield from conv_grads_cases(rng)
 
 

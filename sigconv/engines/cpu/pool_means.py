@@ -77,7 +77,7 @@ def log_mean_exp_back(
         if way == "mean":
             out[members] = pools.total(given / cells, back)
         elif way == "axes":
-            out[members] = _by_axes_back(some, given, windows, beta)
+            out[members] = _by_axes_back(some, given, ways, beta)
         else:
             top = _reference(some)
             y = log_mean_exp(some, windows, beta, counts)
@@ -119,14 +119,15 @@ def _by_axes(x: np.ndarray, windows: Windows, beta: float) -> list[np.ndarray]:
     return found
 
 
-def _by_axes_back(x: np.ndarray, grad: np.ndarray, windows: Windows, beta: float) -> np.ndarray:
+def _by_axes_back(x: np.ndarray, grad: np.ndarray, ways: tuple[Windows, Windows], beta: float) -> np.ndarray:
     """The gradient of `_by_axes`; what an infinite result takes from its cells is not defined, and NaN."""
+    windows, way_back = ways
     found = _by_axes(x, windows, beta)
     for place in (3, 2, 1):
         x, y = found[place - 1], found[place]
         back = np.zeros(x.shape)
         with np.errstate(all="ignore"):
-            for outputs, cells in _neighbours(windows.axes[place - 1], place):
+            for cells, outputs in _neighbours(way_back.axes[place - 1], place):
                 back[cells] += grad[outputs] * np.exp((x[cells] - y[outputs]) * beta)
         grad = back
     return grad
