@@ -14,9 +14,9 @@ from sigconv.engines.cpu.threads import parallel, split
 from sigconv.sliding import Sliding
 
 _KINDS = {"uint8": "uint8", "uint16": "uint16"}
-_SPACE = 2**15  # numbers of scratch that a unit should stay below: they stay in the nearest caches
+_MOVE = 10  # products that cost as much as bringing a number in and out
 _BAND, _BLOCK, _LINE = 32, 4096, 8192
-_PARTS = 64  # ranges that the work is cut into
+_PARTS, _LEAST = 16, 2**21  # ranges that the work is cut into, at most, and products in one, at least
 
 
 def takes(x: np.ndarray, dtype: np.dtype) -> bool:
@@ -133,7 +133,7 @@ class _Job:
         seen = ((out_columns // width - 1) * stride + span) * width
         left, right = _margins(x.shape[column] if not many else 1, before, seen, width, border, bool(many))
         self.units = len(planes) * -(-len(out_rows) // self.band) * -(-out_columns // block)
-        self.work = self.planes * kernel_rows * kernel_columns * self.band * block
+        self.work = (self.planes * kernel_rows * kernel_columns + _MOVE) * self.band * block
         self.numbers = self.planes * self._depth(kernel_rows, step, gap) * pitch * stride + 4 * self.tile_width
         head = np.zeros(sizes.HEADER, np.int64)
         head[[
@@ -183,7 +183,7 @@ class _Job:
         def task(lo: int, hi: int) -> None:
             slide(x, w, cval, y, g, lo, hi, address(scratch(1, self.numbers, self.dtype)))
 
-        parallel(task, split(self.units, max(-(-self.units // _PARTS), 2**16 // self.work)))
+        parallel(task, split(self.units, max(-(-self.units // _PARTS), _LEAST // self.work)))
 
 
 def places(sliding: Sliding, axis: int, border: str, step: int) -> np.ndarray:

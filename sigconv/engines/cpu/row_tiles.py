@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from sigconv.engines.cpu.tile import Tile, _math, at_index, pack, spread_scalar, unpack
@@ -20,41 +21,60 @@ class RowShape(NamedTuple):
     """The constructors of one row tile; they are called from compiled code."""
 
     zeros: Callable[..., Any]
-    fma_all: Callable[..., Any]
-    fma_first: tuple[Callable[..., Any], ...]
-    fma_last: tuple[Callable[..., Any], ...]
+    fma: Callable[[int, int], Callable[..., Any]]
     row: tuple[Callable[..., Any], ...]
 
 
 def row_shape(dtype: Any, rows: int, columns: int, lanes: int) -> RowShape:
     """Constructors for tiles of ``rows`` x ``columns`` vectors of ``lanes`` numbers.
 
-    ``fma_all(tile, x, at, w, j, step)`` adds x[at + ..] * w[j + r*step] to row r; ``fma_first[n]`` does so for the
-    first n rows, ``fma_last[n]`` for the last n, w[j] being the first of these rows'. ``row[r]`` is a row as a plain
-    tile.
+    ``fma(first, last)(tile, x, at, w, j, n, places, of, close)`` adds x[at + places[of + b] + ..] * w[j + b - (r - first) * n]
+    to the rows r in [first, last), for b = 0, 1, .. n - 1 in this order. Where the places are ``close``, 0, 1, .. n - 1, what
+    is loaded for several b is shifted in registers: a vector that lies across two cache lines is slow to load. ``row[r]``
+    is a row as a plain tile.
     """
     tile = Tile(dtype, rows * columns, lanes)
-    pointer = types.CPointer(dtype)
+    pointer, places = types.CPointer(dtype), types.CPointer(types.int64)
 
     def fma_rows(first: int, last: int) -> Callable[..., Any]:
-        @intrinsic
-        def fma(_: Any, acc: Any, x: Any, at: Any, w: Any, j: Any, step: Any) -> Any:
-            def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-                sums, p, i, weights, index, by = args
-                sums = unpack(builder, tile, sums)
-                loaded = [
-                    builder.load(at_index(builder, p, i, c * lanes, tile.vector), align=tile.align)
-                    for c in range(columns)
-                ]
+        def add(builder: Any, sums: list[Any], x: Any, at: Any, w: Any, j: Any, n: Any, taps: int) -> None:
+            """Add so many taps; ``sums`` are variables, which stay in registers."""
+            ends = [c * lanes for c in range(columns)]
+            if taps > 1:  # the last vector ends where the last tap does, so that nothing beyond is read
+                ends.append((columns - 1) * lanes + taps - 1)
+            loaded = [builder.load(at_index(builder, x, at, end, tile.vector), align=tile.align) for end in ends]
+            for b in range(taps):
+                shifted = [_from(builder, tile, loaded, c, b, taps) for c in range(columns)]
+                place = builder.add(j, ir.Constant(j.type, b))
                 for r in range(first, last):
-                    weight = spread_scalar(builder, tile.vector, builder.load(builder.gep(weights, [index])))
-                    for c in range(columns):
-                        k = r * columns + c
-                        sums[k] = _math(builder, tile, "fma", loaded[c], weight, sums[k])
-                    index = builder.add(index, by)
-                return pack(builder, tile, sums)
+                    weight = spread_scalar(builder, tile.vector, builder.load(builder.gep(w, [place])))
+                    for c, vector in enumerate(shifted):
+                        total = sums[r * columns + c]
+                        builder.store(_math(builder, tile, "fma", vector, weight, builder.load(total)), total)
+                    place = builder.sub(place, n)
 
-            return tile(tile, pointer, types.int64, pointer, types.int64, types.int64), codegen
+        @intrinsic
+        def fma(_: Any, acc: Any, x: Any, at: Any, w: Any, j: Any, n: Any, g: Any, of: Any, close: Any) -> Any:
+            def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+                value, p, i, weights, first_weight, many, table, begin, together = args
+                sums = [cgutils.alloca_once_value(builder, v) for v in unpack(builder, tile, value)]
+                number = ir.IntType(64)
+                zero, two, four = (ir.Constant(number, k) for k in (0, 2, 4))
+                together = builder.icmp_unsigned("!=", together, ir.Constant(together.type, 0))
+                done = builder.select(together, builder.and_(many, ir.Constant(number, ~3)), zero)
+                with cgutils.for_range_slice(builder, zero, done, four, number) as (b, _):
+                    add(builder, sums, p, builder.add(i, b), weights, builder.add(first_weight, b), many, 4)
+                pair = builder.and_(together, builder.icmp_signed(">=", builder.sub(many, done), two))
+                with builder.if_then(pair):
+                    add(builder, sums, p, builder.add(i, done), weights, builder.add(first_weight, done), many, 2)
+                done = builder.add(done, builder.select(pair, two, zero))
+                with cgutils.for_range_slice(builder, done, many, ir.Constant(number, 1), number) as (b, _):
+                    at = builder.add(i, builder.load(builder.gep(table, [builder.add(begin, b)])))
+                    add(builder, sums, p, at, weights, builder.add(first_weight, b), many, 1)
+                return pack(builder, tile, [builder.load(total) for total in sums])
+
+            numbers = types.int64
+            return tile(tile, pointer, numbers, pointer, numbers, numbers, places, numbers, types.boolean), codegen
 
         return fma
 
@@ -77,13 +97,20 @@ def row_shape(dtype: Any, rows: int, columns: int, lanes: int) -> RowShape:
 
         return tile(), codegen
 
-    return RowShape(
-        zeros,
-        fma_rows(0, rows),
-        tuple(fma_rows(0, n) for n in range(rows)),
-        tuple(fma_rows(rows - n, rows) for n in range(rows)),
-        tuple(one_row(r) for r in range(rows)),
-    )
+    return RowShape(zeros, fma_rows, tuple(one_row(r) for r in range(rows)))
+
+
+def _from(builder: Any, tile: Tile, loaded: list[Any], column: int, shift: int, taps: int) -> Any:
+    """The vector that begins ``shift`` numbers into a column; the vector after the last one begins early."""
+    if shift == 0:
+        return loaded[column]
+    if column == len(loaded) - 2 and shift == taps - 1:
+        return loaded[-1]
+    lanes = [shift + lane for lane in range(tile.lanes)]
+    if column == len(loaded) - 2:
+        lanes = [lane if lane < tile.lanes else lane + tile.lanes - taps + 1 for lane in lanes]
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), tile.lanes), lanes)
+    return builder.shuffle_vector(loaded[column], loaded[column + 1], mask)
 
 
 def _element(kind: str, dtype: Any) -> Any:

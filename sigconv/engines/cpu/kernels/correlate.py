@@ -114,15 +114,15 @@ def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str
     """
     lanes = host().vector_bytes * 8 // real.bitwidth
     columns = COLUMNS[rows]
-    zeros, fma_all, fma_first, fma_last, row = row_shape(real, rows, columns, lanes)
+    zeros, fma, row = row_shape(real, rows, columns, lanes)
     width = columns * lanes
     direct = source == "real"
     line_numbers = 64 * 8 // (real.bitwidth if target == "real" else int(target.removeprefix("uint")))
     fetch = fetching(real, source)
     write = writer(target)
     one = t.shape(real, 1, 1).load
-    first_one, first_two, first_three = (fma_first[min(n, rows - 1)] for n in (1, 2, 3))
-    last_one, last_two, last_three = (fma_last[min(n, rows - 1)] for n in (1, 2, 3))
+    first_one, first_two, first_three, add_all = (fma(0, min(n, rows)) for n in (1, 2, 3, rows))
+    last_one, last_two, last_three = (fma(max(rows - n, 0), rows) for n in (1, 2, 3))
     row_0, row_1, row_2, row_3 = (row[min(n, rows - 1)] for n in range(4))
 
     @inlined
@@ -158,6 +158,7 @@ def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str
     def run(x, w, fill, y, g, lo, hi, s):
         planes, kernel_rows, kernel_columns = g[PLANES], g[KERNEL_ROWS], g[KERNEL_COLUMNS]
         taps = g[OF_TAPS]
+        close = kernel_columns > 1 and g[taps + 1] == 1 and g[COLUMN_STEP] == 1
         blocks = (g[OUT_COLUMNS] + g[BLOCK_COLUMNS] - 1) // g[BLOCK_COLUMNS]
         bands = (g[OUT_ROWS] + g[BAND] - 1) // g[BAND]
         for unit in range(lo, hi):
@@ -223,36 +224,29 @@ def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str
                                 p += i * down + j + left + begin - g[BEFORE]
                             v = q * kernel_rows * kernel_columns
                             if rows > 1:
-                                for b in range(kernel_columns):
-                                    acc = first_one(acc, source, p + g[taps + b], w, v + b, -kernel_columns)
+                                acc = first_one(acc, source, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
                             if rows > 2:
                                 v += kernel_columns
-                                for b in range(kernel_columns):
-                                    acc = first_two(acc, source, p + g[taps + b], w, v + b, -kernel_columns)
+                                acc = first_two(acc, source, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
                                 v += kernel_columns
-                                for b in range(kernel_columns):
-                                    acc = first_three(acc, source, p + g[taps + b], w, v + b, -kernel_columns)
+                                acc = first_three(acc, source, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
                             if rows > 1:
                                 v += kernel_columns
                             for _ in range(rows - 1, kernel_rows):
-                                for b in range(kernel_columns):
-                                    acc = fma_all(acc, source, p + g[taps + b], w, v + b, -kernel_columns)
+                                acc = add_all(acc, source, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
                                 v += kernel_columns
                             v -= kernel_columns
                             if rows > 2:
-                                for b in range(kernel_columns):
-                                    acc = last_three(acc, source, p + g[taps + b], w, v + b, -kernel_columns)
+                                acc = last_three(acc, source, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
-                                for b in range(kernel_columns):
-                                    acc = last_two(acc, source, p + g[taps + b], w, v + b, -kernel_columns)
+                                acc = last_two(acc, source, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
                             if rows > 1:
-                                for b in range(kernel_columns):
-                                    acc = last_one(acc, source, p + g[taps + b], w, v + b, -kernel_columns)
+                                acc = last_one(acc, source, p, w, v, kernel_columns, g, taps, close)
                         n = wide - j
                         row_at = g[OF_OUT_ROWS] + top + i
                         put(row_0(acc), s, aside, y, out + g[row_at] + j, n)
