@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from sigconv.running import maximum_filter, minimum_filter, uniform_filter
     from sigconv.smoothing import Diagnostics, diagnose, hampel, moving_median, smooth
     from sigconv.stream import Smoother
+    from sigconv.templates import match_template
+    from sigconv.toeplitz import convolution_matrix, kernel_of
     from sigconv.transposes import conv_transpose1d, conv_transpose2d, conv_transpose3d
 
 __version__ = "0.1.0"
@@ -71,6 +73,9 @@ _HOMES = {
     "max_unpool1d": "pooling_global",
     "max_unpool2d": "pooling_global",
     "max_unpool3d": "pooling_global",
+    "convolution_matrix": "toeplitz",
+    "kernel_of": "toeplitz",
+    "match_template": "templates",
     "uniform_filter": "running",
     "minimum_filter": "running",
     "maximum_filter": "running",
@@ -109,6 +114,7 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "convolution_matrix",
     "convolve",
     "correlate",
     "diagnose",
@@ -119,12 +125,14 @@ __all__ = [
     "global_max_pool",
     "grad",
     "hampel",
+    "kernel_of",
     "lp_pool1d",
     "lp_pool2d",
     "lp_pool3d",
     "lse_pool1d",
     "lse_pool2d",
     "lse_pool3d",
+    "match_template",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
