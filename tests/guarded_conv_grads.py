@@ -8,9 +8,10 @@ import numpy as np
 def conv_grads_cases(rng):
     """(name, function) of every kernel of gradients, in small calls."""
     import sigconv as sc
-    from sigconv.engines.cpu import conv_grads
+    from sigconv.engines.cpu import conv_dots, conv_grads, transposed
 
-    conv_grads.kept = lambda name, size, dtype: np.empty(size, dtype)
+    for module in (conv_dots, conv_grads, transposed):
+        module.kept = lambda name, size, dtype: np.empty(size, dtype)
 
     def both(axes, x, weight, grad_out, **more):
         gradients = getattr(sc.grad, f"conv{axes}d")(x, weight, grad_out, **more)

@@ -1,6 +1,7 @@
 """Gradients of convolution layers: what each weight and each input did for the outputs."""
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from itertools import accumulate
 from math import prod
 from typing import NamedTuple
@@ -17,6 +18,9 @@ from sigconv.geometry import Slide
 
 _PACKED = 2**23  # bytes of packed gradients that are made at a time, if one image has no more
 _ITEMS, _ITEM_PRODUCTS = 8, 2**17  # work is cut into so many items or more, of so many products of vectors or fewer
+_MOVED = 2**17  # numbers that a thread copies at a time
+
+_Job = Callable[[], None]
 
 
 def weight_sums(x: np.ndarray, grad_out: np.ndarray, slide: Slide, groups: int = 1) -> np.ndarray:
@@ -62,8 +66,10 @@ def _add_products(x: np.ndarray, grad_out: np.ndarray, slide: Slide, groups: int
     channels, taps, pixels = y.shape[1], prod(y.shape[1:]), len(x) * prod(slide.output)
     rows = OUTER_ROWS[host().vector_bytes]
     blocks = _blocks(groups, len(y) // groups, lanes)
-    packed, starts = _packed(grad_out, blocks)
-    cells, apart, pitch = _with_border(x, slide)
+    packed, starts, packing = _packed(grad_out, blocks)
+    cells, apart, pitch, padding = _with_border(x, slide)
+    jobs = [*packing, *padding]
+    parallel(lambda lo, _: jobs[lo](), split(len(jobs), 1))
     table = _table(slide, channels, len(x), x.shape[1] * pitch, apart, pitch, rows)
     tiles = -(-taps // rows)
     pieces = max(-(-_ITEMS // len(blocks)), tiles * rows * pixels // _ITEM_PRODUCTS)
@@ -84,8 +90,8 @@ def _add_products(x: np.ndarray, grad_out: np.ndarray, slide: Slide, groups: int
     parallel(add, split(len(blocks) * len(ranges), 1))
 
 
-def _packed(grad_out: np.ndarray, blocks: list[_Block]) -> tuple[np.ndarray, list[int]]:
-    """Each block's channels side by side, for each pixel of each image; and the lanes before each block."""
+def _packed(grad_out: np.ndarray, blocks: list[_Block]) -> tuple[np.ndarray, list[int], list[_Job]]:
+    """Each block's channels side by side, for each pixel of each image; the lanes before each block; and the work."""
     item, images = grad_out.dtype.itemsize, len(grad_out)
     pixels = prod(grad_out.shape[2:])
     starts = list(accumulate((block.width for block in blocks), initial=0))
@@ -100,12 +106,12 @@ def _packed(grad_out: np.ndarray, blocks: list[_Block]) -> tuple[np.ndarray, lis
             to = (starts[which] * images + n * width) * pixels
             turn(source + n * image + first * pixels * item, pixels, pixels, count, target + to * item, width)
 
-    parallel(pack, split(len(blocks) * images, max(2**17 // (blocks[0].width * pixels), 1)))
-    return packed, starts
+    ranges = split(len(blocks) * images, max(_MOVED // (blocks[0].width * pixels), 1))
+    return packed, starts, [partial(pack, *some) for some in ranges]
 
 
-def _with_border(x: np.ndarray, slide: Slide) -> tuple[np.ndarray, tuple[int, ...], int]:
-    """x as windows see it, zeros around or cells cut off; its steps along the spatial axes and from plane to plane.
+def _with_border(x: np.ndarray, slide: Slide) -> tuple[np.ndarray, tuple[int, ...], int, list[_Job]]:
+    """x as windows see it, zeros around or cells cut off; its steps along axes and from plane to plane; and the work.
 
     Planes are so far apart that the same place in each of several stays in the cache.
     """
@@ -115,19 +121,23 @@ def _with_border(x: np.ndarray, slide: Slide) -> tuple[np.ndarray, tuple[int, ..
     ]
     fits = all(b == 0 and r <= n for b, r, n in zip(slide.before, reach, slide.size, strict=True))
     if fits and prod(slide.size) * x.dtype.itemsize % 1024:
-        return x, steps(slide.size), prod(slide.size)
+        return x, steps(slide.size), prod(slide.size), []
     line = 64 // x.dtype.itemsize
     pitch = (-(-prod(reach) // line) | 1) * line
-    room = kept("cells", len(x) * x.shape[1] * pitch, x.dtype).reshape(*x.shape[:2], pitch)
-    room[...] = 0
-    planes = room[..., : prod(reach)].reshape(*x.shape[:2], *reach)
+    room = kept("cells", len(x) * x.shape[1] * pitch, x.dtype).reshape(-1, pitch)
+    planes = room[:, : prod(reach)].reshape(-1, *reach)
+    x = x.reshape(-1, *slide.size)
     source, target = [], []
     for before, r, n in zip(slide.before, reach, slide.size, strict=True):
         lo, hi = max(-before, 0), min(r - before, n)
         source.append(slice(lo, max(hi, lo)))
         target.append(slice(lo + before, max(hi, lo) + before))
-    planes[(..., *target)] = x[(..., *source)]
-    return room, steps(reach), pitch
+
+    def pad(lo: int, hi: int) -> None:
+        room[lo:hi] = 0
+        planes[(slice(lo, hi), *target)] = x[(slice(lo, hi), *source)]
+
+    return room, steps(reach), pitch, [partial(pad, *some) for some in split(len(room), max(_MOVED // pitch, 1))]
 
 
 def steps(shape: tuple[int, ...] | list[int]) -> tuple[int, ...]:
@@ -168,5 +178,8 @@ def _table(
 
 def bias_sums(grad_out: np.ndarray) -> np.ndarray:
     """The gradient of a layer's bias: (O,) from grad_out (N, O, *output)."""
-    per_image = grad_out.reshape(*grad_out.shape[:2], prod(grad_out.shape[2:])).sum(2)
+    cells = prod(grad_out.shape[2:])
+    per_image = np.empty(grad_out.shape[:2], grad_out.dtype)
+    totals, source, target = kernel("conv_dots.totals", grad_out.dtype), address(grad_out), address(per_image)
+    parallel(lambda lo, hi: totals(source, cells, target, lo, hi), split(per_image.size, max(2**17 // cells, 1)))
     return per_image.sum(0, dtype=np.float64).astype(grad_out.dtype)

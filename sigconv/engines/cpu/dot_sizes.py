@@ -2,7 +2,8 @@
 
 # By the bytes of a register, and whether outputs stand alone in their groups: outputs x taps of a tile of sums.
 DOT_SHAPES = {
-    (64, False): (4, 6), (32, False): (2, 4), (16, False): (2, 4), (64, True): (1, 9), (32, True): (1, 9), (16, True): (1, 9),
+    (64, False): (4, 6), (32, False): (2, 4), (16, False): (2, 4),
+    (64, True): (1, 9), (32, True): (1, 9), (16, True): (1, 9),
 }  # fmt: skip
 
 # A table of integers; these are the places in it. The last three say where its own tables begin: where each row of

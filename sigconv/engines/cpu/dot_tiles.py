@@ -98,22 +98,37 @@ def dot_shape(dtype: Any, rows: int, columns: int, lanes: int) -> DotShape:
     @intrinsic
     def add_lanes(_: Any, sums: Any, y: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            number = ir.IntType(32)
-            for k, sum_ in enumerate(unpack(builder, tile, args[0])):
-                width = lanes
-                while width > 1:
-                    width //= 2
-                    halves = (
-                        ir.Constant(ir.VectorType(number, width), list(range(first, first + width)))
-                        for first in (0, width)
-                    )
-                    sum_ = builder.fadd(*(builder.shuffle_vector(sum_, sum_, half) for half in halves))
-                builder.store(
-                    builder.extract_element(sum_, ir.Constant(number, 0)),
-                    builder.gep(args[1], [ir.Constant(number, k)]),
-                )
+            for k, vector in enumerate(unpack(builder, tile, args[0])):
+                builder.store(_total(builder, vector), builder.gep(args[1], [ir.Constant(ir.IntType(64), k)]))
             return context.get_dummy_value()
 
         return types.none(tile, pointer), codegen
 
     return DotShape(rows * columns * lanes, load, store, fma_dots, fma_first, add_lanes)
+
+
+@intrinsic
+def total(_: Any, tile: Any) -> Any:
+    """The sum of a tile's numbers: vectors are added to one another, then halves of the last."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vectors = unpack(builder, tile, args[0])
+        while len(vectors) > 1:
+            vectors = [builder.fadd(*vectors[:2]), *vectors[2:]]
+        return _total(builder, vectors[0])
+
+    return tile.dtype(tile), codegen
+
+
+def _total(builder: Any, vector: Any) -> Any:
+    number, width = ir.IntType(32), vector.type.count
+    while width > 1:
+        width //= 2
+        halves = [
+            builder.shuffle_vector(
+                vector, vector, ir.Constant(ir.VectorType(number, width), list(range(first, first + width)))
+            )
+            for first in (0, width)
+        ]
+        vector = builder.fadd(*halves)
+    return builder.extract_element(vector, ir.Constant(number, 0))

@@ -17,6 +17,7 @@ from sigconv.borders import index_of
 from sigconv.engines.cpu.compile import address, kernel
 from sigconv.engines.cpu.conv_grads import steps
 from sigconv.engines.cpu.convs import convolve
+from sigconv.engines.cpu.scratch import kept
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.geometry import Slide
 
@@ -119,10 +120,15 @@ def _filters(
 
 
 def _turned(weight: np.ndarray, chosen: np.ndarray, groups: int) -> np.ndarray:
-    """(groups, phases, C / groups, O / groups, taps of a phase): the taps ``chosen`` for each phase."""
+    """(groups, phases, C / groups, O / groups, taps of a phase): the taps ``chosen`` for each phase.
+
+    The thread's next call overwrites them.
+    """
     outputs, channels, cells = len(weight) // groups, weight.shape[1], prod(weight.shape[2:])
     phases, taps = chosen.shape
-    result = np.empty((groups, phases, channels, outputs, taps), weight.dtype)
+    if outputs == channels == 1:
+        return weight.reshape(groups, cells).take(chosen, 1)
+    result = kept("turned", len(weight) * channels * chosen.size, weight.dtype)
     whole = taps == cells == 1 and outputs % (64 // weight.itemsize) == 0
     turn = kernel("conv_grad.turn" if whole else "phases.turn", weight.dtype)
     source, target = address(weight), address(result)
@@ -144,7 +150,7 @@ def _turned(weight: np.ndarray, chosen: np.ndarray, groups: int) -> np.ndarray:
 
 
 def _rows(lo: int, hi: int, length: int) -> Iterator[tuple[int, int, int]]:
-    """The rows of ``length`` that a range runs through: each one's number, and where in it to begin and how far to go."""
+    """The rows of ``length`` that a range runs through: each one's number, where in it to begin and how far to go."""
     while lo < hi:
         row, begin = divmod(lo, length)
         n = min(length - begin, hi - lo)
@@ -155,6 +161,7 @@ def _rows(lo: int, hi: int, length: int) -> Iterator[tuple[int, int, int]]:
 def _spread(part: np.ndarray, result: np.ndarray, bundles: list[_Bundle], slide: Slide, groups: int) -> None:
     """Each phase's results into their places."""
     phases = list(product(*(bundle.phases for bundle in bundles)))
+    groups = groups if len(phases) > 1 else 1
     channels, item = result.shape[1] // groups, result.itemsize
     spread = kernel("phases.spread", result.dtype)
     inner, outer = steps(part.shape[2:]), steps(result.shape[2:])
@@ -187,7 +194,7 @@ def bordered(x: np.ndarray, slide: Slide, border: str) -> tuple[np.ndarray, Slid
 
 
 def folded(grad: np.ndarray, slide: Slide, border: str) -> np.ndarray:
-    """The gradient of x from that of `bordered` x: each cell's own, then those of the cells that repeat it, in order."""
+    """The gradient of x from that of `bordered` x: each cell's own, then its copies' in the border, in order."""
     for axis, (before, n) in enumerate(zip(slide.before, slide.size, strict=True)):
         padded = np.moveaxis(grad, axis + 2, 0)
         result = padded[before : before + n].copy()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from numba import types
 
 from sigconv.engines.cpu import outer_tiles as o
+from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.dot_sizes import (
     CHANNELS,
     COLUMNS,
@@ -28,7 +29,7 @@ from sigconv.engines.cpu.dot_sizes import (
     TAPS,
     VOLUME,
 )
-from sigconv.engines.cpu.dot_tiles import dot_shape
+from sigconv.engines.cpu.dot_tiles import dot_shape, total
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.target import host
 
@@ -121,4 +122,28 @@ def lone_dots(real: types.Float) -> tuple[str, Callable[..., None]]:
     return _dots(real, alone=True)
 
 
-compile_kernel = compiler({"dots": dots, "lone_dots": lone_dots})
+def totals(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """y[r] = the sum of the n numbers from x[r*n] on, for lo <= r < hi."""
+    lanes = host().vector_bytes * 8 // real.bitwidth
+    size, zeros, load, _, _ = t.shape(real, 4, lanes)
+    single = t.shape(real, 1, lanes).zeros
+    load_first = o.partial_shape(real, lanes).load_first
+    add = t.add
+
+    def run(x, n, y, lo, hi):
+        for row in range(lo, hi):
+            acc = zeros()
+            rest = single()
+            k = 0
+            while k + size <= n:
+                acc = add(acc, load(x, row * n + k))
+                k += size
+            while k < n:
+                rest = add(rest, load_first(x, row * n + k, min(lanes, n - k)))
+                k += lanes
+            y[row] = total(acc) + total(rest)
+
+    return "xixii", run
+
+
+compile_kernel = compiler({"dots": dots, "lone_dots": lone_dots, "totals": totals})
