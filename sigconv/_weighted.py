@@ -118,17 +118,23 @@ class Call:
         sums = self.plan.dtype
         fill = _real("cval", self.cval)
         w = np.ascontiguousarray(self.w, sums)
-        if self.plan.method == "direct" and not self.omits and sums.kind == "f" and correlations.takes(self.x, sums):
-            axes = correlations.told_apart(self.x, self.sliding)
-            whole = self.natural.kind == "f" or out.dtype.kind == "f"
-            if axes is not None and whole and self._stores(out, sums):
+        if self._in_place(out, sums, w, fill) and (axes := correlations.told_apart(self.x, self.sliding)) is not None:
+            if self.plan.method == "direct":
                 correlations.correlate(self.x, w, self.sliding, self.border, fill, out, axes)
+                return
+            factors = [np.ascontiguousarray(factor, sums) for factor in self.plan.factors]
+            if correlations.correlate_each(self.x, factors, self.sliding, self.border, fill, out, axes):
                 return
         for part in slabs.slabs(self.x, self.sliding, self.border, fill, sums):
             self._put(self._part(part, w, fill), out[part.where])
 
-    def _stores(self, out: np.ndarray, sums: np.dtype) -> bool:
-        return correlations.gives(out, self.x, sums) and (out.dtype.kind == "f" or self.overflow == "saturate")
+    def _in_place(self, out: np.ndarray, sums: np.dtype, w: np.ndarray, fill: float) -> bool:
+        """Whether the kernel reads the input and writes the result where they lie."""
+        if self.plan.method == "fft" or self.omits or sums.kind != "f" or not correlations.takes(self.x, sums):
+            return False
+        saturates = self.natural.kind == "f" and self.overflow == "saturate"
+        certain = out.dtype.kind == "f" or (saturates and np.isfinite(fill) and bool(np.isfinite(w).all()))
+        return certain and correlations.gives(out, self.x, sums)
 
     def _part(self, part: slabs.Slab, w: np.ndarray, fill: float) -> np.ndarray:
         cells, sliding, _ = part

@@ -27,32 +27,25 @@ class LinearPlan:
         return f"{self.method}: {self.reason}; sums in {self.dtype}, workspace {self.workspace / 2**20:.1f} MiB"
 
 
-def factors_of(weights: np.ndarray) -> list[np.ndarray] | None:
-    """One factor for each axis whose outer product the weights are, to a fraction of their rounding; else None.
+def factors_of(weights: np.ndarray, dtype: np.dtype) -> list[np.ndarray] | None:
+    """One factor for each axis whose outer product the weights are, to the rounding of ``dtype``; else None.
 
-    The factors are the first singular vectors, axis by axis (S. Treitel and J. L. Shanks, "The Design of Multistage
-    Separable Planar Filters", IEEE Transactions on Geoscience Electronics 9, 1971).
+    The factors are the lines through the largest weight: weights of rank one are multiples of any of their lines.
     """
-    rest = np.asarray(weights, np.float64)
-    if not np.isfinite(rest).all() or not rest.any():
+    w = np.asarray(weights, np.float64)
+    size = np.abs(w)
+    if not np.isfinite(size.sum()) or not size.any():
         return None
-    factors = []
-    for axis in range(weights.ndim - 1):
-        shape = [1] * weights.ndim
-        shape[axis] = weights.shape[axis]
-        matrix = rest.reshape(weights.shape[axis], -1)
-        u, s, v = np.linalg.svd(matrix, full_matrices=False)
-        factors.append((u[:, 0] * np.sqrt(s[0])).reshape(shape))
-        rest = v[0] * np.sqrt(s[0])
-    shape = [1] * weights.ndim
-    shape[-1] = weights.shape[-1]
-    factors.append(rest.reshape(shape))
-    product = np.ones([1] * weights.ndim)
+    pivot = np.unravel_index(size.argmax(), w.shape)
+    lines = [np.moveaxis(w, axis, -1)[tuple(np.delete(pivot, axis))] for axis in range(w.ndim)]
+    factors = [line / np.abs(w[pivot]) ** (1 - 1 / w.ndim) for line in lines]
+    factors[-1] = factors[-1] * np.sign(w[pivot]) ** (w.ndim - 1)
+    shapes = [[-1 if a == axis else 1 for a in range(w.ndim)] for axis in range(w.ndim)]
+    factors = [factor.reshape(shape) for factor, shape in zip(factors, shapes, strict=True)]
+    product = np.ones([1] * w.ndim)
     for factor in factors:
         product = product * factor
-    eps = np.finfo(weights.dtype).eps if weights.dtype.kind == "f" else np.finfo(np.float64).eps
-    error = np.abs(product - weights).max()
-    return factors if error <= eps * np.abs(np.asarray(weights, np.float64)).max() else None
+    return factors if np.abs(product - w).max() <= 2 * np.finfo(dtype).eps * size.max() else None
 
 
 def plan_linear(method: str, weights: np.ndarray, dtype: np.dtype, plain: bool, shape: tuple[int, ...]) -> LinearPlan:
@@ -71,7 +64,7 @@ def plan_linear(method: str, weights: np.ndarray, dtype: np.dtype, plain: bool, 
         return LinearPlan(
             "fft", "asked for: it spreads NaN and infinity, and rounds by the largest value", dtype, 8 * part
         )
-    factors = factors_of(weights) if (method == "separable" or (wide > 1 and taps > _FEW)) and not exact else None
+    factors = factors_of(weights, dtype) if (method == "separable" or (wide > 1 and taps > _FEW)) and not exact else None
     if method == "separable":
         if factors is None:
             raise ValueError("method 'separable' needs weights that are a product of one factor for each axis")

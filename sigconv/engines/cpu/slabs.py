@@ -108,6 +108,9 @@ def correlate_fft(x: np.ndarray, w: np.ndarray, sliding: Sliding, border: str, c
 
 def correlate_each(x: np.ndarray, factors: list[np.ndarray], sliding: Sliding, border: str, cval: float) -> np.ndarray:
     """The same for weights that are a product of one factor for each axis: axis after axis, the first one last."""
+    out, axes = np.empty(sliding.output, factors[0].dtype), correlations.told_apart(x, sliding)
+    if axes is not None and correlations.correlate_each(x, factors, sliding, border, cval, out, axes):
+        return out
     for axis in reversed(range(x.ndim)):
         still = sliding.kernel[axis] == sliding.stride[axis] == 1 and sliding.output[axis] == x.shape[axis]
         if still and factors[axis].ravel()[0] == 1:

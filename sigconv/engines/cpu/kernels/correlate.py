@@ -40,11 +40,11 @@ from sigconv.engines.cpu.sizes import (
     ROW_GAP,
     ROW_PITCH,
     ROW_STEP,
+    TILE_COLUMNS,
 )
 from sigconv.engines.cpu.target import host
 
-# vectors in a row of a tile of so many rows: accumulators, loads and a weight fit into the registers
-COLUMNS = {1: 12, 2: 8, 4: 4} if host().vector_bytes == 64 else {1: 6, 2: 4, 4: 2}
+COLUMNS = TILE_COLUMNS[host().vector_bytes == 64]
 
 
 def fetching(real: types.Float, kind: str) -> Callable[..., None]:
@@ -136,12 +136,11 @@ def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str
                 write(one(s, aside + k), y, at + k)
 
     @inlined
-    def seen_in_place(g, plane, row):
-        """Whether the window of an output row sees rows that lie in the input as they are wanted."""
-        rows_at = g[OF_ROWS] + row * g[ROW_STEP]
-        reach = (g[KERNEL_ROWS] - 1) * g[ROW_GAP]
-        first, last = g[rows_at], g[rows_at + reach]
-        there = first >= 0 and last - first == reach * g[ROW_PITCH]
+    def in_line(g, plane, above, below):
+        """Whether the windows of output rows [above, below) see rows that lie in the input as they are wanted."""
+        first, last = above * g[ROW_STEP], (below - 1) * g[ROW_STEP] + (g[KERNEL_ROWS] - 1) * g[ROW_GAP]
+        at, end = g[g[OF_ROWS] + first], g[g[OF_ROWS] + last]
+        there = at >= 0 and end - at == (last - first) * g[ROW_PITCH]
         for q in range(g[PLANES]):
             there = there and g[g[OF_PLANES] + plane * g[PLANES] + q] >= 0
         return there
@@ -175,11 +174,12 @@ def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str
                 if outer < block:
                     outer = min(outer, block - width)
                 upper = 0
-                while upper < all_rows and not seen_in_place(g, plane, first_row + upper):
+                while upper < all_rows and not in_line(g, plane, first_row + upper, first_row + upper + 1):
                     upper += 1
-                while lower > upper and not seen_in_place(g, plane, first_row + lower - 1):
+                while lower > upper and not in_line(g, plane, first_row + lower - 1, first_row + lower):
                     lower -= 1
-                if outer - inner < width or lower - upper < rows:
+                narrow = outer - inner < width or lower - upper < rows
+                if narrow or not in_line(g, plane, first_row + upper, first_row + lower):
                     upper, lower, inner, outer = all_rows, all_rows, block, block
             for part in range(9):
                 above, below = side(part // 3, upper, lower, all_rows)
@@ -271,5 +271,6 @@ def _variant(rows: int, source: str, target: str) -> Callable[[types.Float], tup
 
 
 _KINDS = [("real", "real"), ("uint8", "real"), ("uint8", "uint8"), ("uint16", "real"), ("uint16", "uint16")]
+_KINDS += [("real", "uint8"), ("real", "uint16")]
 
 compile_kernel = compiler({f"rows{rows}_{a}_{b}": _variant(rows, a, b) for rows in COLUMNS for a, b in _KINDS})
