@@ -25,7 +25,7 @@ def pool_cases(rng):
         y, indices = sc.max_pool2d(x, **window, return_indices=True)
         flat = {**window, "dilation": window.get("dilation", 1)}
         sums = [sc.avg_pool2d(x, **flat), sc.lp_pool2d(x, 2, **flat), sc.lp_pool2d(x, 3, **flat)]
-        soft = [sc.lse_pool2d(x, **flat, beta=beta) for beta in (0.1, 3.0, 200.0)]
+        soft = [sc.lse_pool2d(x, **flat, beta=3.0)]
         back = [
             sc.grad.max_pool2d(y, indices, x.shape),
             sc.grad.max_unpool2d(x, np.maximum(indices, 0)),
@@ -44,8 +44,10 @@ def pool_cases(rng):
         y, indices = sc.max_pool1d(x, 2, return_indices=True)
         return [y, indices, sc.max_unpool1d(y, indices, 2, output_size=x.shape)]
 
-    for dtype, width in itertools.product((np.float32, np.float64), WIDTHS):
+    for case, (width, dtype) in enumerate(itertools.product(WIDTHS, (np.float32, np.float64))):
         for number, window in enumerate(WINDOWS):
+            if (number + case) % 3 == 0 and width not in (16, 33):
+                continue
             x = rng.standard_normal((2, (5, 18)[number % 2], width)).astype(dtype)
             span = window.get("dilation", 1) * (window["kernel_size"] - 1) + 1
             if span <= min(x.shape[1:]) + 2 * window.get("padding", 0):

@@ -18,8 +18,9 @@ _NUMBER = ir.IntType(32)
 
 def _first_lanes(builder: Any, lanes: int, n: Any) -> Any:
     """Which lanes are among the first n."""
-    numbers = ir.VectorType(n.type, lanes)
-    return builder.icmp_signed("<", ir.Constant(numbers, list(range(lanes))), spread_scalar(builder, numbers, n))
+    numbers = ir.VectorType(_NUMBER, lanes)
+    count = spread_scalar(builder, numbers, builder.trunc(n, _NUMBER))
+    return builder.icmp_signed("<", ir.Constant(numbers, list(range(lanes))), count)
 
 
 def _suffix(tile: Tile) -> str:
@@ -120,13 +121,14 @@ def _nan(builder: Any, x: Any) -> Any:
 
 @intrinsic
 def greater(_: Any, a: Any, b: Any) -> Any:
-    """b where it is greater than a or NaN, else a."""
+    """The greater of a and b, a where they are equal, NaN where b is, or a."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         chosen = []
         for p, q in zip(*(unpack(builder, a, value) for value in args), strict=True):
+            # the one instruction that this is keeps p where there is a NaN; telling which NaN would cost two more
             more = builder.select(builder.fcmp_ordered("ogt", q, p), q, p)
-            chosen.append(builder.select(_nan(builder, q), q, more))
+            chosen.append(builder.select(_nan(builder, q), a.constant(float("nan")), more))
         return pack(builder, a, chosen)
 
     return (a(a, b), codegen) if a == b else None

@@ -194,12 +194,13 @@ def _pool(real: types.Float, kind: Kind) -> tuple[str, Callable[..., None]]:
         step_d, step_h, step_w, kernel, stride, before = plan[6], plan[7], plan[8], plan[9], plan[10], plan[11]
         block, listed, expand, power = plan[12], plan[13], plan[14], plan[15]
         blocks = (wide + block - 1) // block
-        for unit in range(lo, hi):
-            row = unit // blocks
-            o = (unit - row * blocks) * block
+        row = lo // blocks
+        o = (lo - row * blocks) * block
+        first = row // (high * deep) * image
+        d = row // high % deep
+        h = row % high
+        for _ in range(lo, hi):
             n = min(block, wide - o)
-            d = row // high % deep
-            h = row % high
             # the line's cells: [start, stop), of which [left, right) are real
             if listed:
                 start = columns[o]
@@ -209,15 +210,18 @@ def _pool(real: types.Float, kind: Kind) -> tuple[str, Callable[..., None]]:
                 stop = start + (n - 1) * stride + (kernel - 1) * step_w + 1
             left = max((start + expand - 1) // expand, 0)
             right = max(min((stop + expand - 1) // expand, width), left)
-            at = row // (high * deep) * image + depth[d] * plane + height[h] * width + left
+            at = first + depth[d] * plane + height[h] * width + left
             to = left * expand - start
             for k in range(min(to, stop - start)):
                 line[k] = nothing
+            joined = spare if expand > 1 else line
+            joined_to = 0 if expand > 1 else to
+            high_rows = height[high + h]
+            all_rows(
+                x, at, depth[deep + d], step_d, high_rows, step_h, right - left, power, offsets, joined, joined_to
+            )
             if expand > 1:
-                all_rows(x, at, depth[deep + d], step_d, height[high + h], step_h, right - left, power, offsets, spare, 0)
                 expand_line(spare, right - left, expand, line, to)
-            else:
-                all_rows(x, at, depth[deep + d], step_d, height[high + h], step_h, right - left, power, offsets, line, to)
             for k in range(max(right * expand - start, 0), stop - start):
                 line[k] = nothing
 
@@ -276,6 +280,18 @@ def _pool(real: types.Float, kind: Kind) -> tuple[str, Callable[..., None]]:
                     acc = root(acc)
                 store_some(acc, y, result + i, min(lanes, n - i))
                 i += lanes
+
+            o += block
+            if o >= wide:
+                o = 0
+                row += 1
+                h += 1
+                if h == high:
+                    h = 0
+                    d += 1
+                    if d == deep:
+                        d = 0
+                        first += image
 
     return "xxllllxxlxxii", run
 

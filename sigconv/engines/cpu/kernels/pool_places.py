@@ -99,12 +99,13 @@ def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
         step_d, step_h, step_w, kernel, stride, before = plan[6], plan[7], plan[8], plan[9], plan[10], plan[11]
         block, listed = plan[12], plan[13]
         blocks = (wide + block - 1) // block
-        for unit in range(lo, hi):
-            row = unit // blocks
-            o = (unit - row * blocks) * block
+        row = lo // blocks
+        o = (lo - row * blocks) * block
+        first = row // (high * deep) * image
+        d = row // high % deep
+        h = row % high
+        for _ in range(lo, hi):
             n = min(block, wide - o)
-            d = row // high % deep
-            h = row % high
             if listed:
                 start = columns[o]
                 stop = columns[o + n - 1] + (columns[wide + o + n - 1] - 1) * step_w + 1
@@ -113,7 +114,6 @@ def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
                 stop = start + (n - 1) * stride + (kernel - 1) * step_w + 1
             left = max(start, 0)
             right = max(min(stop, width), left)
-            first = row // (high * deep) * image
             at = first + depth[d] * plane + height[h] * width + left
             to = left - start
             clear(line, places, 0, min(to, stop - start))
@@ -163,6 +163,18 @@ def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
                 store_some(value, y, result + i, some)
                 store_some(place, where, result + i, some)
                 i += lanes
+
+            o += block
+            if o >= wide:
+                o = 0
+                row += 1
+                h += 1
+                if h == high:
+                    h = 0
+                    d += 1
+                    if d == deep:
+                        d = 0
+                        first += image
 
     return "xxllllllxlii", run
 
