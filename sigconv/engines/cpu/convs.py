@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import prod
+from math import inf, prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from sigconv.borders import index_of
 from sigconv.engines.cpu.compile import address, kernel
-from sigconv.engines.cpu.conv_sizes import BLOCK_CHANNELS, CELLS, COLUMNS, DIRECT
+from sigconv.engines.cpu.conv_sizes import BLOCK_CHANNELS, CELLS, COLUMNS, DIRECT, SHARED, SHARED_CELLS, SHARED_ROWS
 from sigconv.engines.cpu.scratch import scratch
 from sigconv.engines.cpu.target import host
 from sigconv.engines.cpu.threads import parallel, split
@@ -19,7 +19,8 @@ _NEAR = 2**19  # bytes of laid-out input that stay in a core's second cache besi
 _PLACES = 480  # outputs of a channel in a block
 _TASKS = 4  # blocks that a layer has at least, where there are enough output channels
 _SHARE = {DIRECT: 32, COLUMNS: 64, CELLS: 128}  # as many as make up for laying out a block's input
-_SUMS = 2**23  # multiply-adds worth waking a thread for
+_FEW = 4  # channels, in and out, at which rows of outputs had better share what they read
+_WORK = 2**23  # multiply-adds worth waking a thread for
 
 
 def convolve(
@@ -99,8 +100,9 @@ class Layer:
 
     @property
     def pitch(self) -> int:
-        """Numbers from row to row of the padded planes."""
-        return -(-self._reach(2, self.block_width) // self.slide.stride[2])
+        """Numbers from row to row of the padded planes: whole vectors."""
+        line = 64 // self.itemsize
+        return -(-self._reach(2, self.block_width) // (self.slide.stride[2] * line)) * line
 
     @property
     def phase(self) -> int:
@@ -117,7 +119,7 @@ class Layer:
     def cells(self) -> int:
         """Cells of the window that are laid out, in each plane."""
         _, kh, kw = self.slide.kernel
-        return {DIRECT: 0, COLUMNS: kw, CELLS: kh * kw}[self.layout]
+        return {COLUMNS: kw, CELLS: kh * kw}.get(self.layout, 0)
 
     @property
     def space(self) -> tuple[int, int, int]:
@@ -136,10 +138,10 @@ class Layer:
         return -(-self.samples // self.joined) * self.groups * area * -(-self.outputs // self.block_outputs)
 
     @property
-    def sums(self) -> int:
-        """Multiply-adds of a block."""
+    def work(self) -> int:
+        """What a block costs, in multiply-adds."""
         places = self.joined * self.block_height * self.block_width * self.block_outputs
-        return places * self.channels * prod(self.slide.kernel)
+        return places * self.channels * prod(self.slide.kernel) + 16 * self.space[0] * self.joined
 
     def _odd_lines(self, numbers: int) -> int:
         """So many numbers or some more: neighbours at powers of two would drive each other out of a cache."""
@@ -165,7 +167,7 @@ class Layer:
         """Where each tap of a block's channels finds what it sees at the block's first place."""
         kd, kh, kw = self.slide.kernel
         plane, cell = (index.ravel() for index in np.indices((self.block_inputs * kd, kh * kw)))
-        if self.layout == DIRECT:
+        if self.layout in (DIRECT, SHARED):
             return plane * self.phases * self.phase + self.starts()[cell]
         if self.layout == COLUMNS:
             return (plane * kw + cell % kw) * self.apart + cell // kw * self.slide.dilation[1] * self.block_width
@@ -184,6 +186,7 @@ class Layer:
             *slide.size[1:], volume, slide.kernel[0], prod(slide.kernel), self.channels, self.block_inputs,
             self.groups * self.channels * volume,
             slide.dilation[0], self._reach(1, 1), row_step, self._reach(2, 1), slide.stride[2], slide.before[2],
+            border != "constant",
             self.phases, self.pitch, self.phase,
             self.layout, self.cells, self.pitch * (1 if self.layout == COLUMNS else row_step), self.apart,
             self.pitch * row_step, slide.output[2], out_volume, self.groups * self.outputs * out_volume, *where,
@@ -195,7 +198,9 @@ class Layer:
         slide, (depth, height, width) = self.slide, self.slide.output
         sizes = (self.samples, self.groups, depth, height, width, self.outputs)
         steps = (self.joined, 1, 1, self.block_height, self.block_width, self.block_outputs)
-        firsts = np.meshgrid(*(np.arange(0, size, step) for size, step in zip(sizes, steps, strict=True)), indexing="ij")
+        firsts = np.meshgrid(
+            *(np.arange(0, size, step) for size, step in zip(sizes, steps, strict=True)), indexing="ij"
+        )
         n, g, d, i, j, o = (first.ravel() for first in firsts)
         samples, _, _, rows, cols, outputs = (
             np.minimum(size - first, step) for size, step, first in zip(sizes, steps, (n, g, d, i, j, o), strict=True)
@@ -232,10 +237,13 @@ def planned(samples: int, groups: int, channels: int, outputs: int, itemsize: in
         bands = -(-height // rows)
         vectors = (bands - 1) * -(-rows * wide // lanes) + -(-(height - (bands - 1) * rows) * wide // lanes)
         blocks = bands * samples * groups * depth
-        return vectors * (-(-blocks // 2) * 2 / blocks)
+        too_few = layout == SHARED and (height - 1) % rows + 1 < SHARED_ROWS
+        return inf if too_few else vectors * (-(-blocks // 2) * 2 / blocks)
 
     joined, wide, most = 1, width, max(1, _PLACES // width)
-    if outputs < BLOCK_CHANNELS or waste(width) < 1.04 or width > 2 * _PLACES:
+    if outputs < _FEW and _shares_rows(slide) and channels <= _FEW:
+        layout, wide, most = SHARED, min(width, _PLACES), 64
+    elif outputs < BLOCK_CHANNELS or waste(width) < 1.04 or width > 2 * _PLACES:
         layout, wide, most = DIRECT, min(width, _PLACES), 8
     elif height * width <= _PLACES and samples > 1 and outputs >= 64 and waste(height * width) > 1.02:
         layout, most = CELLS, height
@@ -244,11 +252,19 @@ def planned(samples: int, groups: int, channels: int, outputs: int, itemsize: in
         layout = COLUMNS if slide.stride[1] == 1 else CELLS
     tall = height if height <= most else min(range(most, most // 2, -1), key=uneven)
     whole = Layer(samples, groups, channels, outputs, slide, itemsize, layout, joined, tall, wide, channels, outputs)
+    if layout == SHARED:
+        return whole
     parts = min(channels, -(-sum(whole.space[:2]) * itemsize // _NEAR))
     whole = replace(whole, block_inputs=-(-channels // parts))
     parts = min(-(-_TASKS // whole.blocks), max(outputs // _SHARE[layout], 1))
     share = -(-outputs // parts)
     return replace(whole, block_outputs=min(-(-share // BLOCK_CHANNELS) * BLOCK_CHANNELS, outputs))
+
+
+def _shares_rows(slide: Slide) -> bool:
+    """Whether neighbouring rows of outputs see the same rows of input, through a window that is small enough."""
+    fits = slide.kernel[1:] == (SHARED_CELLS, SHARED_CELLS) and slide.output[1] >= SHARED_ROWS
+    return fits and slide.dilation[1] == 1 and slide.stride[1] in (1, 2)
 
 
 class _Prepared(NamedTuple):
@@ -266,7 +282,7 @@ def _prepared(
 ) -> _Prepared:
     """A layer's plan and tables; the layers of a network are asked for again and again."""
     layer = planned(samples, groups, channels, outputs, itemsize, slide)
-    grain = max(1, -(-layer.blocks // 64), -(-_SUMS // layer.sums))
+    grain = max(1, -(-layer.blocks // 64), -(-_WORK // layer.work))
     places = layer.places().astype(np.int64)
     return _Prepared(layer, *layer.maps(border), places, layer.table(), split(layer.blocks, grain))
 
@@ -278,14 +294,15 @@ def _layer(
     layer, maps, facts, places, blocks, ranges = _prepared(
         samples, groups, weight.shape[1], len(weight) // groups, x.itemsize, slide, border
     )
-    run = kernel("conv.layer", x.dtype)
+    run = kernel("conv.shared" if layer.layout == SHARED else "conv.layer", x.dtype)
     given = tuple(address(array) for array in (x, weight, bias, y))
     tables = tuple(address(array) for array in (maps, places, facts, blocks))
-    padded, laid_out, sums = layer.space
+    rooms = np.cumsum([0, *layer.space]) * x.itemsize
+    rooms, size = rooms[: 1 if layer.layout == SHARED else 3].tolist(), int(rooms[-1]) // x.itemsize
 
     def task(lo: int, hi: int) -> None:
-        space = address(scratch(1, padded + laid_out + sums, x.dtype))
-        run(*given, space, space + padded * x.itemsize, space + (padded + laid_out) * x.itemsize, *tables, lo, hi)
+        space = address(scratch(1, size, x.dtype))
+        run(*given, *(space + room for room in rooms), *tables, lo, hi)
 
     parallel(task, ranges)
 

@@ -9,10 +9,12 @@ from typing import Any
 
 from numba import types
 
-from sigconv.engines.cpu.block_tiles import beyond, block_shape
+from sigconv.engines.cpu import tile as t
+from sigconv.engines.cpu.block_tiles import beyond, block_shape, window_of
 from sigconv.engines.cpu.conv_sizes import (
-    APART, BLOCK, BLOCK_COLUMNS, BLOCK_INPUTS, CHANNEL, CHANNELS, DIRECT, KERNEL_CELLS, LAYOUT, LINE_STEP,
-    OUT_SAMPLE_STEP, OUT_VOLUME, OUT_WIDTH, OUTPUTS, ROWS, SAMPLE_STEP, SAMPLES, START, TO, VOLUME, WIDE,
+    APART, BLOCK, BLOCK_COLUMNS, BLOCK_INPUTS, CHANNEL, CHANNELS, DIRECT, KERNEL_CELLS, KERNEL_DEPTH, LAYOUT, LINE_STEP,
+    OUT_SAMPLE_STEP, OUT_VOLUME, OUT_WIDTH, OUTPUTS, PHASE, PHASES, PITCH, ROW_STEP, ROWS, SAMPLE_STEP, SAMPLES,
+    SHARED_CELLS, SHARED_COLUMNS, SHARED_ROWS, START, TO, VOLUME, WIDE,
 )  # fmt: skip
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.pack import layer_out, unfolder
@@ -36,8 +38,8 @@ def _strip(real: types.Float, rows: int) -> Callable[..., Any]:
                     acc = spread(bias, channel)
                 else:
                     acc = load(y, there, apart, size)
-                for t in range(taps):
-                    acc = fma(acc, u, at + places[t], w, first + t, step)
+                for tap in range(taps):
+                    acc = fma(acc, u, at + places[tap], w, first + tap, step)
                 store(acc, y, there, apart, size)
                 at += size
                 there += size
@@ -46,8 +48,8 @@ def _strip(real: types.Float, rows: int) -> Callable[..., Any]:
                     part = spread_part(bias, channel)
                 else:
                     part = load_part(y, there, apart, end - at)
-                for t in range(taps):
-                    part = fma_part(part, u, at + places[t], w, first + t, step)
+                for tap in range(taps):
+                    part = fma_part(part, u, at + places[tap], w, first + tap, step)
                 store_part(part, y, there, apart, end - at)
                 at += lanes
                 there += lanes
@@ -119,4 +121,64 @@ def layer(real: types.Float) -> tuple[str, Callable[..., None]]:
     return "xxxxxxxllllii", run
 
 
-compile_kernel = compiler({"layer": layer})
+def shared(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """As `layer`, for few channels and windows of SHARED_CELLS x SHARED_CELLS that move by one row or two."""
+    lay_out = layer_out(real, unfolder(real))
+    lanes = host().vector_bytes * 8 // real.bitwidth
+    wide, narrow = (
+        [
+            block_shape(real, SHARED_ROWS, columns, lanes, columns == 1),
+            t.shape(real, SHARED_ROWS * columns, lanes).spread,
+        ]
+        + [window_of(real, SHARED_ROWS, columns, lanes, SHARED_CELLS, step) for step in (1, 2)]
+        for columns in (SHARED_COLUMNS, 1)
+    )
+    size, store, spread, by_one, by_two = wide[0].size, wide[0].store, *wide[1:]
+    store_part, spread_part, part_by_one, part_by_two = narrow[0].store, *narrow[1:]
+
+    @inlined
+    def three_rows(p, at, plane, planes, pitch, places, step, w, first, value, y, to, row, width):
+        k = 0
+        while k + size <= width:
+            acc = spread(value)
+            for q in range(planes):
+                if step == 1:
+                    acc = by_one(acc, p, at + k + q * plane, pitch, places, w, first + q * SHARED_CELLS**2)
+                else:
+                    acc = by_two(acc, p, at + k + q * plane, pitch, places, w, first + q * SHARED_CELLS**2)
+            store(acc, y, to + k, row, size)
+            k += size
+        while k < width:
+            part = spread_part(value)
+            for q in range(planes):
+                if step == 1:
+                    part = part_by_one(part, p, at + k + q * plane, pitch, places, w, first + q * SHARED_CELLS**2)
+                else:
+                    part = part_by_two(part, p, at + k + q * plane, pitch, places, w, first + q * SHARED_CELLS**2)
+            store_part(part, y, to + k, row, width - k)
+            k += lanes
+
+    def run(x, w, bias, y, p, maps, places, sizes, blocks, lo, hi):
+        channels, width, pitch = sizes[CHANNELS], sizes[OUT_WIDTH], sizes[PITCH]
+        planes, plane = channels * sizes[KERNEL_DEPTH], sizes[PHASES] * sizes[PHASE]
+        for k in range(lo, hi):
+            block = beyond(blocks, k * BLOCK)
+            rows, cols = block[ROWS], block[WIDE]
+            lay_out(x, block[START], channels, rows, cols, 0, p, p, maps, sizes, block)
+            for o in range(block[OUTPUTS]):
+                channel = block[CHANNEL] + o
+                first = channel * channels * sizes[KERNEL_CELLS]
+                to = block[TO] + o * sizes[OUT_VOLUME]
+                i = 0
+                while i < rows:
+                    i = min(i, rows - SHARED_ROWS)  # rows may be summed twice: the same bits once more
+                    three_rows(
+                        p, i * sizes[LINE_STEP], plane, planes, pitch, places, sizes[ROW_STEP], w, first, bias[channel],
+                        y, to + i * width, width, cols,
+                    )  # fmt: skip
+                    i += SHARED_ROWS
+
+    return "xxxxxllllii", run
+
+
+compile_kernel = compiler({"layer": layer, "shared": shared})

@@ -6,9 +6,9 @@ from typing import Any
 from numba import types
 
 from sigconv.engines.cpu import tile as t
-from sigconv.engines.cpu.block_tiles import beyond, block_shape, every_other_of
+from sigconv.engines.cpu.block_tiles import beyond, block_shape, every_other_of, load_between_of
 from sigconv.engines.cpu.conv_sizes import (
-    APART, BEFORE, CELL_COUNT, CELL_MAP, CELL_STEP, COLUMN_REACH, COLUMN_START, COLUMN_STEP, COLUMNS, DEPTH_GAP,
+    APART, BEFORE, BORDERED, CELL_COUNT, CELL_MAP, CELL_STEP, COLUMN_REACH, COLUMN_START, COLUMN_STEP, COLUMNS, DEPTH_GAP,
     DEPTH_START, HEIGHT, KERNEL_DEPTH, LAYOUT, LEFT_MAP, PHASE, PHASES, PITCH, RIGHT_MAP, ROW_MAP, ROW_REACH, ROW_START,
     ROW_STEP, VOLUME, WIDTH, ZERO_MAP,
 )  # fmt: skip
@@ -16,42 +16,29 @@ from sigconv.engines.cpu.kernels import inlined
 from sigconv.engines.cpu.target import host
 
 
-def row_copier(real: types.Float) -> Callable[..., Any]:
-    """A function that copies n numbers by whole vectors: up to a vector more is written, nothing more is read."""
+def row_copier(real: types.Float, step: int) -> Callable[..., Any]:
+    """A function that copies the part of a row that is there, and zeros around it, one number of ``step`` (1 or 2).
+
+    y[to + k] becomes x[at + k*step] where lo <= k*step < hi, else 0, by whole vectors until n numbers are written.
+    """
     lanes = host().vector_bytes * 8 // real.bitwidth
-    whole, part = (block_shape(real, 1, 1, lanes, partial) for partial in (False, True))
-    load, store, load_part = whole.load, whole.store, part.load
+    load, store = t.shape(real, step, lanes).load, t.store
+    load_between, every_other = load_between_of(real, step, lanes), every_other_of(real, lanes)
 
     @inlined
-    def copy(x, at, n, y, to):
-        k = 0
-        while k + lanes <= n:
-            store(load(x, at + k, 0, lanes), y, to + k, 0, lanes)
-            k += lanes
-        if k < n:
-            store(load_part(x, at + k, 0, n - k), y, to + k, 0, lanes)
+    def copy(x, at, lo, hi, y, to, n):
+        for k in range(0, n, lanes):
+            first = k * step
+            if first >= lo and first + step * lanes <= hi:
+                row = load(x, at + first)
+            else:
+                row = load_between(x, at + first, max(lo - first, 0), max(hi - first, 0))
+            if step == 1:
+                store(row, y, to + k)
+            else:
+                store(every_other(row), y, to + k)
 
     return copy
-
-
-def strided_copier(real: types.Float) -> Callable[..., Any]:
-    """A function that copies n numbers that lie ``step`` apart; only two apart are taken by whole vectors."""
-    lanes = host().vector_bytes * 8 // real.bitwidth
-    load, every_other = block_shape(real, 2, 1, lanes).load, every_other_of(real, lanes)
-    store = block_shape(real, 1, 1, lanes).store
-
-    @inlined
-    def take(x, at, step, n, y, to):
-        k = 0
-        if step == 2:
-            while k + lanes < n:
-                store(every_other(load(x, at + 2 * k, lanes, lanes)), y, to + k, 0, lanes)
-                k += lanes
-        while k < n:
-            y[to + k] = x[at + k * step]
-            k += 1
-
-    return take
 
 
 def row_filler(real: types.Float) -> Callable[..., Any]:
@@ -74,43 +61,55 @@ def padder(real: types.Float) -> Callable[..., Any]:
 
     Column k of row r goes to p[to + (k % stride)*phase + r*pitch + k // stride], for the first ``phases`` remainders
     only. ``rows`` says where each row comes from: -1 is a row of zeros, -2 one that nobody asks for. Columns [0, width)
-    of x are the padded ones from ``inside`` on; ``left`` and ``right`` say where those before and behind come from.
+    of x are the padded ones from ``inside`` on; where there is a border, ``left`` and ``right`` say where those before
+    and behind come from.
     """
-    copy, take, fill = row_copier(real), strided_copier(real), row_filler(real)
+    copy, copy_even, fill = row_copier(real, 1), row_copier(real, 2), row_filler(real)
 
     @inlined
-    def column(x, start, k, inside, width, left, right):
-        source = left[k] if k < inside else right[k - inside - width]
-        return x[start + source] if source >= 0 else real(0)
+    def pad_phase(x, at, width, rows, n_rows, lo, hi, stride, p, to, pitch, count):
+        if stride == 1:
+            for r in range(n_rows):
+                if rows[r] >= 0:
+                    copy(x, at + rows[r] * width, lo, hi, p, to + r * pitch, count)
+        elif stride == 2:
+            for r in range(n_rows):
+                if rows[r] >= 0:
+                    copy_even(x, at + rows[r] * width, lo, hi, p, to + r * pitch, count)
+        else:
+            for r in range(n_rows):
+                if rows[r] >= 0:
+                    for k in range(count):
+                        inside = lo <= k * stride < hi
+                        p[to + r * pitch + k] = x[at + rows[r] * width + k * stride] if inside else real(0)
+        for r in range(n_rows):
+            if rows[r] == -1:
+                fill(p, to + r * pitch, count)
 
     @inlined
-    def pad(x, at, width, rows, n_rows, inside, left, right, first, n_columns, stride, phases, p, to, phase, pitch):
+    def border_phase(x, at, width, rows, n_rows, inside, left, right, first, stride, p, to, pitch, count):
+        for r in range(n_rows):
+            if rows[r] >= 0:
+                start = at + rows[r] * width
+                for k in range(count):
+                    column = first + k * stride
+                    if column < inside:
+                        p[to + r * pitch + k] = x[start + left[column]]
+                    elif column >= inside + width:
+                        p[to + r * pitch + k] = x[start + right[column - inside - width]]
+
+    @inlined
+    def pad(
+        x, at, width, rows, n_rows, inside, left, right, bordered, first, n_columns, stride, phases, p, to, phase, pitch
+    ):
         lo = min(max(inside - first, 0), n_columns)
         hi = max(min(inside + width - first, n_columns), lo)
         for j in range(phases):
-            count, low, high = n_columns, lo, hi
-            if stride > 1:
-                count, low, high = (
-                    (n_columns - j + stride - 1) // stride,
-                    (lo - j + stride - 1) // stride,
-                    (hi - j + stride - 1) // stride,
-                )
-            for r in range(n_rows):
-                here = to + j * phase + r * pitch
-                if rows[r] == -1:
-                    fill(p, here, count)
-                if rows[r] < 0:
-                    continue
-                start = at + rows[r] * width
-                from_here = start + first - inside + j + low * stride
-                if stride == 1:
-                    copy(x, from_here, high - low, p, here + low)
-                else:
-                    take(x, from_here, stride, high - low, p, here + low)
-                for k in range(low):
-                    p[here + k] = column(x, start, first + j + k * stride, inside, width, left, right)
-                for k in range(high, count):
-                    p[here + k] = column(x, start, first + j + k * stride, inside, width, left, right)
+            count = n_columns if stride == 1 else (n_columns - j + stride - 1) // stride
+            here, from_here = to + j * phase, at + first - inside + j
+            pad_phase(x, from_here, width, rows, n_rows, lo - j, hi - j, stride, p, here, pitch, count)
+            if bordered:
+                border_phase(x, at, width, rows, n_rows, inside, left, right, first + j, stride, p, here, pitch, count)
 
     return pad
 
@@ -169,7 +168,7 @@ def layer_out(real: types.Float, unfold: Callable[..., Any]) -> Callable[..., An
                 to = (c * kd + a) * phases * phase
                 pad(
                     x, at + max(z, 0) * height * width, width, which, n_rows, sizes[BEFORE], left, right,
-                    block[COLUMN_START], n_columns, step, phases, p, to, phase, pitch,
+                    sizes[BORDERED], block[COLUMN_START], n_columns, step, phases, p, to, phase, pitch,
                 )  # fmt: skip
                 for k in range(cells):
                     unfold(p, to + starts[k], cell_step, unfolded, cols, short, u, n + k * apart)
