@@ -19,8 +19,9 @@ from sigconv.engines.cpu.running_sizes import CONSTANT, TILE
 from sigconv.engines.cpu.scratch import scratch
 from sigconv.engines.cpu.threads import parallel, split
 
-_NEAR = 2**18  # bytes of a band that stays in the cache next to the nearest
-_FAR = 2**21  # bytes of a band that is still worth filtering both ways at once
+_NEAR = 2**18  # bytes of scratch that stay in the cache next to the nearest
+_AT_ONCE = 2**18  # numbers that one call filters
+_FAR = 2**21  # bytes of rows that are still worth filtering both ways at once
 _SHORT = 64  # cells up to which float32 are summed in float32
 
 
@@ -172,27 +173,26 @@ def _run_pass(filters: Filter, one: Pass, x: np.ndarray, y: np.ndarray) -> None:
 
     def task(lo: int, hi: int) -> None:
         for p, r, c in jobs[lo:hi]:
-            _run_job(filters, one, address(x), address(y), p, r, edges[c])
+            _run_job(filters, one, x, y, p, r, edges[c])
 
     parallel(task, split(len(jobs), 1))
 
 
 def _cut(one: Pass, itemsize: int, in_place: bool) -> tuple[int, int, int]:
-    """How many planes, rows and columns are filtered at a time."""
-    down, along = one.down.size, one.along.size
-    row = (one.pitch + (along - 1) * one.step) * itemsize
+    """How many planes, rows and columns are filtered at a time; in place all lines are whole."""
+    down, along, step = one.down.size, one.along.size, one.step * itemsize
     columns = one.columns
-    if down == 1:
-        if not in_place:
-            columns = max(_NEAR // (8 * one.step * itemsize), 4 * along)
-        rows = max(_NEAR // min(row, columns * one.step * itemsize), 1)
-    elif along == 1:
-        rows = one.rows if in_place else max(64 // down, 1) * down
-        columns = max(_NEAR // (min(rows, one.rows) * itemsize), TILE // itemsize)
-    else:
-        rows = max(_NEAR // (row * down), 1) * down
-    whole = rows >= one.rows and columns >= one.columns
-    return max(_NEAR // (row * one.rows), 1) if whole else 1, rows, columns
+    if not in_place and down == 1:
+        columns = min(max(_NEAR // (4 * step), 4 * along), columns)
+    if along == 1:
+        tall = max(one.rows, down) if in_place else down
+        columns = min(max(_NEAR // (tall * step), TILE // step, 1), columns)
+    rows = max(_AT_ONCE // ((columns + along) * one.step), 1)
+    if in_place and down > 1:
+        rows = one.rows
+    rows = min(-(-rows // down) * down, one.rows)
+    whole = rows == one.rows and columns == one.columns
+    return max(_AT_ONCE // (rows * (columns + along) * one.step), 1) if whole else 1, rows, columns
 
 
 class _Edges:
@@ -216,21 +216,36 @@ class _Edges:
 
 
 def _run_job(
-    filters: Filter, one: Pass, x: int, y: int, planes: tuple[int, int], rows: tuple[int, int], edges: _Edges
+    filters: Filter,
+    one: Pass,
+    x: np.ndarray,
+    y: np.ndarray,
+    planes: tuple[int, int],
+    rows: tuple[int, int],
+    edges: _Edges,
 ) -> None:
-    down, along, plane, pitch, band = one.down.size, one.along.size, one.rows * one.pitch, one.pitch, rows[1] - rows[0]
+    down, along, pitch, band, count = one.down.size, one.along.size, one.pitch, rows[1] - rows[0], planes[1] - planes[0]
     top, table = _rows(one, rows, filters.border)
-    first, tile = planes[0] * plane, TILE // filters.dtype.itemsize
+    if x is y:  # results go where samples are that others' windows hold
+        lo, hi = (0, one.rows) if down > 1 else rows
+        x = x.reshape(one.planes, one.rows, pitch)[
+            planes[0] : planes[1], lo:hi, edges.first : edges.first + edges.seen
+        ].copy()
+        source = x.strides[0] // x.itemsize, edges.seen, (top - lo) * edges.seen
+    else:
+        source = one.rows * pitch, pitch, (planes[0] * one.rows + top) * pitch + edges.first
+    tile = TILE // filters.dtype.itemsize
     header = (
-        planes[1] - planes[0], plane, pitch, first + top * pitch + edges.first, first + rows[0] * pitch + edges.to,
-        band, down, edges.seen, edges.left, edges.right, along, one.step, edges.out, edges.line,
-        -edges.left % (tile // 4), down * along, int(filters.rounded),
+        *source, count, band, down, along, one.step, edges.seen, edges.left, edges.right, edges.out,
+        one.rows * pitch, pitch, (planes[0] * one.rows + rows[0]) * pitch + edges.to,
+        edges.line, -edges.left % (tile // 4), down * along, int(filters.rounded),
     )  # fmt: skip
     numbers = np.concatenate((header, table, edges.table))
-    (space,) = scratch(1, 2 * tile + (band + 2) * edges.line, filters.dtype)
-    space[:tile] = filters.cval
-    space[tile : 2 * tile] = filters.cval * down if filters.sums else filters.cval
-    filters.kernel(x, y, address(numbers), address(space))
+    (space,) = scratch(1, 2 * tile + (down + 3) * edges.line, filters.dtype)
+    if filters.border == "constant":
+        space[:tile] = filters.cval
+        space[tile : 2 * tile] = filters.cval * down if filters.sums else filters.cval
+    filters.kernel(address(x), address(y), address(numbers), address(space))
 
 
 def _rows(one: Pass, rows: tuple[int, int], border: str) -> tuple[int, np.ndarray]:

@@ -128,9 +128,9 @@ def separable(kind: Kind) -> Callable[..., None]:
     """The filter of planes of rows: out[p, r, c] joins x[p, r + i, c + j step], 0 <= i < k rows, 0 <= j < k columns.
 
     ``numbers`` holds sizes, steps and places, then the row of x for each row that the band's windows see, then the
-    number of that row for each one to the left and to the right of those read; -1 stands for a constant. The scratch
-    ``s`` begins with TILE bytes of constants and as many of windows down over them; after that come two rows for
-    parts of windows and the band, LINE numbers each.
+    number of that row for each one to the left and to the right of those read; -1 and CONSTANT stand for a constant.
+    The scratch ``s`` begins with TILE bytes of constants and as many of windows down over them; after that come two
+    rows for parts of windows, one for the start of a block, and a block, LINE numbers each.
     """
     lanes = lanes_of(kind.number)
     big = DEEP * lanes
@@ -139,22 +139,6 @@ def separable(kind: Kind) -> Callable[..., None]:
     result, result_part = _result(kind, True), _result(kind, False)
     read_one, load_one = kind.read_one, reader("real", kind.number, 1, 1)
     load, store, join, overlapping = _loader(kind, True), writer("real"), kind.join, kind.overlapping
-
-    @inlined
-    def columns(x, at, numbers, s, part, to):
-        seen, pitch, line = numbers[z.SEEN], numbers[z.PITCH], numbers[z.LINE]
-        band, k = numbers[z.BAND], numbers[z.DOWN]
-        for start in range(0, band, k):
-            last = start + k - 1
-            below = part
-            for r in range(last, start - 1, -1):
-                row = numbers[z.HEADER + r]
-                place = to + r * line if r < band else part
-                back(x, at + row * pitch, row >= 0, r == last, s, below, place, seen)
-                below = place
-            for r in range(start + 1, min(start + k, band)):
-                row = numbers[z.HEADER + r + k - 1]
-                ahead(x, at + row * pitch, row >= 0, r == start + 1, s, part, to + r * line, seen)
 
     @inlined
     def ends(x, at, numbers, r, s, row):
@@ -218,16 +202,31 @@ def separable(kind: Kind) -> Callable[..., None]:
         else:
             results(s, there if done > 0 else here, here + done * step, done > 0, divisor, y, to, n, form)
 
+    @inlined
+    def block(x, at, numbers, start, s, to):
+        """The ends of a block's windows that lie in it, each joined back from the block's last row."""
+        pitch, line, last = numbers[z.PITCH], numbers[z.LINE], numbers[z.DOWN] - 1
+        for r in range(last, -1, -1):
+            row = numbers[z.HEADER + start + r]
+            place = to + r * line
+            back(x, at + row * pitch, row >= 0, r == last, s, place + line, place, numbers[z.SEEN])
+
     def run(x, y, numbers, s):
-        band, line, left = numbers[z.BAND], numbers[z.LINE], numbers[z.LEFT]
+        band, k, line, pitch = numbers[z.BAND], numbers[z.DOWN], numbers[z.LINE], numbers[z.PITCH]
+        left, seen = numbers[z.LEFT], numbers[z.SEEN]
         part = 2 * constants
-        first = part + 2 * line + numbers[z.START]
+        above, first = part + 2 * line, part + 3 * line + numbers[z.START]
         for p in range(numbers[z.PLANES]):
             at = numbers[z.AT] + p * numbers[z.PLANE]
-            to = numbers[z.TO] + p * numbers[z.PLANE]
-            columns(x, at, numbers, s, part, first + left)
-            for r in range(band):
-                ends(x, at, numbers, r, s, first + r * line)
-                along(numbers, s, first + r * line, part, y, to + r * numbers[z.PITCH])
+            to = numbers[z.TO] + p * numbers[z.OUT_PLANE]
+            for start in range(0, band, k):
+                block(x, at, numbers, start, s, first + left)
+                for r in range(min(k, band - start)):
+                    here = first + r * line
+                    if r > 0:
+                        row = numbers[z.HEADER + start + k - 1 + r]
+                        ahead(x, at + row * pitch, row >= 0, r == 1, s, above, here + left, seen)
+                    ends(x, at, numbers, start + r, s, here)
+                    along(numbers, s, here, part, y, to + (start + r) * numbers[z.OUT_PITCH])
 
     return run
