@@ -13,7 +13,7 @@ from sigconv.sliding import Sliding
 def takes(x: np.ndarray, dtype: np.dtype) -> bool:
     """Whether the kernel reads such an array where it lies; others are converted part by part."""
     known = x.dtype == dtype or (x.dtype.name in KINDS and dtype == np.float32)
-    flat = all(step % x.itemsize == 0 for step in x.strides)
+    flat = all(step >= 0 and step % x.itemsize == 0 for step in x.strides)  # places are counted upwards
     return bool(known and x.dtype.isnative and flat and x.flags.aligned)
 
 
@@ -40,7 +40,7 @@ def told_apart(x: np.ndarray, sliding: Sliding) -> Axes | None:
     filtered += [a for a in range(ndim) if a not in filtered and sliding.output[a] != sliding.size[a]]
     last = max(filtered, default=ndim - 1)
     behind = tuple(range(last + 1, ndim))
-    if not behind:
+    if prod(x.shape[a] for a in behind) == 1:
         columns: tuple[int, ...] = (last,)
     elif len(filtered) > 1 and sliding.stride[last] == 1:
         columns = (last, *behind)
