@@ -9,8 +9,21 @@ from pathlib import Path
 from . import machine
 
 ROOT = Path(__file__).resolve().parent.parent
-GROUPS = {"smooth": "benchmarks.smooth", "csv": "benchmarks.tables"}
-"""Name -> module with TITLE, SIZE and workloads(size, threads), or with a run(options) of its own."""
+GROUPS = {
+    "smooth": "benchmarks.smooth",
+    "csv": "benchmarks.tables",
+    "filter2d": "benchmarks.filter2d",
+    "layers": "benchmarks.layers",
+    "grads": "benchmarks.grads",
+    "pools": "benchmarks.pools",
+}
+"""Name -> module with TITLE, SIZE, UNIT, SUMMARIES and workloads(size, threads), or with a run(options) of its own.
+
+SIZE is None where each workload names its own.
+"""
+SIZED = ("smooth", "csv", "filter2d")
+COPIED = 4_000_000
+"""Samples of the copies that measure the machine."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,11 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         write_json(options.json, as_json(about, groups))
     if options.readme:
-        calls = {name: group for name, group in groups.items() if isinstance(group, Group)}
-        if calls:
-            print(replace_in(ROOT / "README.md", markdown(about, calls)))
-        for name in groups.keys() - calls.keys():
-            print(replace_in(ROOT / "README.md", groups[name].markdown(about), f"benchmarks {name}"))
+        for name, group in groups.items():
+            text = markdown(about, group) if isinstance(group, Group) else group.markdown(about)
+            print(replace_in(ROOT / "README.md", text, "benchmarks" if name == "smooth" else f"benchmarks {name}"))
     return 0
 
 
@@ -48,20 +59,21 @@ def _run(module, options: argparse.Namespace):
     """A group of calls: each workload beside its peers and the machine's limits."""
     from .ceilings import measure_ceilings
     from .harness import measure
-    from .report import Group, foot, head, row
+    from .report import Group, foot, head, row, summary_lines
 
     size = options.size or module.SIZE
-    ceilings = measure_ceilings(size, options.threads)
-    group = Group(module.TITLE, size, ceilings)
+    ceilings = measure_ceilings(COPIED, options.threads)
+    group = Group(module.TITLE, size, ceilings, unit=module.UNIT, summaries=module.SUMMARIES)
     print("\n".join(ceilings.lines()), end="\n\n")
-    print(head(f"{group.title}, {size:,} samples"), flush=True)
+    print(head(group.heading), flush=True)
     for workload in module.workloads(size, options.threads):
         if options.only.search(workload.name):
             group.results.append(measure(workload, ceilings, options.repeat))
             print(row(group.results[-1]), flush=True)
     print(f"\n{foot(group.results)}" if group.results else "no workload has such a name")
+    print("".join(f"{line}\n" for line in summary_lines(group)), end="")
     if size != module.SIZE:
-        print(f"the targets are meant for {module.SIZE:,} samples")
+        print(f"the targets are meant for {module.UNIT.format(module.SIZE)}")
     return group
 
 
@@ -72,15 +84,18 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--readme", action="store_true", help="put the results between the markers in README.md")
     parser.add_argument("--repeat", type=_positive, default=5, metavar="N", help="rounds (default: %(default)s)")
     parser.add_argument("--only", type=_pattern, default="", metavar="REGEX", help="workloads whose name matches")
-    parser.add_argument("--size", type=_positive, metavar="N", help="samples, in csv: MB (default: the group's own)")
+    parser.add_argument(
+        "--size", type=_positive, metavar="N",
+        help="samples, in csv MB, in filter2d pixels of an edge (default: the group's own)",
+    )  # fmt: skip
     parser.add_argument("--large", action="store_true", help="csv: peak memory also for a file of ten times the size")
     cores = machine.available_threads()
     parser.add_argument("--threads", type=_positive, default=cores, metavar="N", help="threads (default: %(default)s)")
     options = parser.parse_args(arguments)
     if options.readme and options.only.pattern:
         parser.error("--readme takes the results of whole groups: leave out --only")
-    if options.size and not options.group:
-        parser.error("--size needs a group: each has its own unit")
+    if options.size and options.group not in SIZED:
+        parser.error(f"--size needs one of the groups {', '.join(SIZED)}: each has its own unit, and others have none")
     return options
 
 

@@ -3,7 +3,7 @@
 import gc
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from .ceilings import Ceilings
 
 Call = Callable[[], object]
-TOLERANCE = {"float32": 2e-5, "float64": 1e-9}
+TOLERANCE = {"float32": 2e-5, "float64": 1e-9, "uint8": 1e-2}  # of bytes a step or two
 BURST, BURST_SECONDS = 3, 0.05
 SLOW_SECONDS, VERY_SLOW_SECONDS = 1.0, 10.0
 
@@ -41,6 +41,8 @@ class Case:
     moved: int = 0
     """Bytes: every input read once, every output written once."""
     flops: float = 0.0
+    sums: str = ""
+    """The dtype whose rate of multiply-adds is the limit; x's own where empty."""
     into: Call | None = None
     """Ours with `out=`, where it differs from `ours`."""
     peers: Mapping[str, Callable[[], Call]] = field(default_factory=dict)
@@ -64,6 +66,26 @@ class Workload:
     target: Target | None = None
     per_call: bool = False
     """Report microseconds a call instead of milliseconds a run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What all workloads whose name holds ``part`` should reach together, of the speed of some peers."""
+
+    name: str
+    part: str
+    against: tuple[str, ...]
+    ratio: float
+    least: bool = False
+    """Whether the least of all ratios is meant; their geometric mean where not."""
+
+    def of(self, results: Sequence["Result"]) -> float | None:
+        """The figure, where anything was there to compare with."""
+        ratios = [r.ratio_to(self.against) for r in results if self.part in r.name]
+        known = [ratio for ratio in ratios if ratio is not None]
+        if not known:
+            return None
+        return min(known) if self.least else math.exp(math.fsum(map(math.log, known)) / len(known))
 
 
 @dataclass
@@ -106,7 +128,7 @@ class Result:
     @property
     def ratio(self) -> float | None:
         """How many times faster than the best peer."""
-        return self._ratio(())
+        return self.ratio_to(())
 
     @property
     def share(self) -> float | None:
@@ -121,7 +143,7 @@ class Result:
             return None
         if self.target.copies is not None:
             return (self.into or self.ours) / self.copy if self.copy else None
-        return self._ratio(self.target.against)
+        return self.ratio_to(self.target.against)
 
     @property
     def ok(self) -> bool | None:
@@ -132,7 +154,8 @@ class Result:
             return self.reached <= self.target.copies
         return self.reached >= self.target.ratio
 
-    def _ratio(self, against: tuple[str, ...]) -> float | None:
+    def ratio_to(self, against: tuple[str, ...]) -> float | None:
+        """How many times faster than the best of these peers, of all where none are named."""
         times = [peer.seconds for name, peer in self.ranking if not against or name in against]
         return times[0] / self.ours if times and self.ours else None
 
@@ -149,7 +172,7 @@ def measure(workload: Workload, ceilings: Ceilings, rounds: int) -> Result:
 
 
 def _measure(case: Case, result: Result, ceilings: Ceilings, rounds: int) -> None:
-    expected = as_array(case.ours())
+    expected = as_arrays(case.ours())
     calls = {"ours": case.ours}
     if case.into is not None:
         calls["into"] = case.into
@@ -157,13 +180,13 @@ def _measure(case: Case, result: Result, ceilings: Ceilings, rounds: int) -> Non
     if not result.per_call:
         copied = np.empty_like(case.x)
         calls["copy"] = lambda: np.copyto(copied, case.x)
-    result.dtype = expected.dtype.name
+    result.dtype = expected[0].dtype.name
     result.tolerance = TOLERANCE[result.dtype] if case.tolerance is None else case.tolerance
     for name, prepare in case.peers.items():
         peer = result.peers[name] = Peer()
         try:
             call = prepare()
-            found = as_array(call())
+            found = as_arrays(call())
         except ImportError:
             peer.status = "missing"
             continue
@@ -174,7 +197,9 @@ def _measure(case: Case, result: Result, ceilings: Ceilings, rounds: int) -> Non
         if name in case.related:
             peer.status = "related"
             continue
-        peer.difference = largest_difference(found, expected, min(case.settled, len(expected) // 2))
+        start = min(case.settled, len(expected[0]) // 2)
+        pairs = zip(found, expected, strict=False)
+        peer.difference = max(largest_difference(theirs, ours, start) for theirs, ours in pairs)
         if not peer.difference <= result.tolerance:
             peer.status = "differs"
         del found
@@ -187,7 +212,7 @@ def _measure(case: Case, result: Result, ceilings: Ceilings, rounds: int) -> Non
     if result.per_call:
         result.ours /= case.samples
     else:
-        rate = ceilings.fma_all.get(case.x.dtype.name, math.inf) * 1e9
+        rate = ceilings.fma_all.get(case.sums or case.x.dtype.name, math.inf) * 1e9
         result.limit = max(case.moved * result.copy / (2 * case.x.nbytes), case.flops / rate)
 
 
@@ -228,10 +253,13 @@ def _burst(call: Call) -> float:
     return quickest
 
 
+def as_arrays(value: object) -> list[np.ndarray]:
+    """Any library's answer, one array or several, as arrays."""
+    return [as_array(part) for part in (value if isinstance(value, tuple) else (value,))]
+
+
 def as_array(value: object) -> np.ndarray:
-    """Any library's answer as an array; the first part of a tuple."""
-    if isinstance(value, tuple):
-        value = value[0]
+    """One array of any library as NumPy's."""
     if hasattr(value, "to_numpy"):
         value = value.to_numpy()
     elif hasattr(value, "numpy"):
@@ -247,7 +275,7 @@ def largest_difference(found: np.ndarray, expected: np.ndarray, start: int) -> f
         return math.inf
     difference, scale = 0.0, 0.0
     for lo in range(start, len(expected), 1 << 16):  # in blocks, to hold no further array of the workload's size
-        ours, theirs = expected[lo : lo + (1 << 16)], found[lo : lo + (1 << 16)]
+        ours, theirs = (_signed(values[lo : lo + (1 << 16)]) for values in (expected, found))
         present = ~np.isnan(ours)
         if not np.array_equal(present, ~np.isnan(theirs)):
             return math.inf
@@ -255,6 +283,11 @@ def largest_difference(found: np.ndarray, expected: np.ndarray, start: int) -> f
             difference = max(difference, float(np.abs(ours[present] - theirs[present]).max()))
             scale = max(scale, float(np.abs(ours[present]).max()))
     return difference / scale if scale else difference
+
+
+def _signed(values: np.ndarray) -> np.ndarray:
+    """Numbers whose differences do not wrap around."""
+    return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 
 def one_line(error: Exception) -> str:

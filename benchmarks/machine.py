@@ -6,7 +6,9 @@ import platform
 from importlib import metadata
 
 OWN = ("sigconv", "numpy", "numba", "llvmlite", "scipy")
-PEERS = ("pandas", "polars", "pyarrow", "bottleneck", "numbagg", "torch")
+PEERS = (
+    "pandas", "polars", "pyarrow", "bottleneck", "numbagg", "opencv-python-headless", "scikit-image", "torch",
+)  # fmt: skip
 FEATURES = ("fma", "avx", "avx2", "avx512f", "avx512bw", "avx512vl", "avx512vnni", "neon", "sve")
 THREAD_VARIABLES = (
     "POLARS_MAX_THREADS",

@@ -1,14 +1,24 @@
 """What a reader sees: the table on the terminal, the one in the README, and JSON."""
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .ceilings import Ceilings
-from .harness import TOLERANCE, Peer, Result
+from .harness import TOLERANCE, Peer, Result, Summary
 
-NAME = 38
+NAME = 42
+PACKAGES = {
+    "OpenCV": "opencv-python-headless",
+    "convolve": "numpy",
+    "lfilter": "scipy",
+    "ndimage": "scipy",
+    "oaconvolve": "scipy",
+    "skimage": "scikit-image",
+}
+"""Peers that are called by another name than their package."""
 LEGEND = """\
 Times are the least of all rounds, in ms; in every round ours, a plain copy and the peers take turns.
 All use the same number of threads, as far as they use several at all.
@@ -24,13 +34,26 @@ class Group:
     """Results that belong together."""
 
     title: str
-    size: int
+    size: int | None
+    """None where every workload names its own."""
     ceilings: Ceilings
     results: list[Result] = field(default_factory=list)
+    unit: str = "{:,} samples"
+    summaries: Sequence[Summary] = ()
+
+    @property
+    def heading(self) -> str:
+        """Title and size."""
+        return self.title if self.size is None else f"{self.title}, {self.unit.format(self.size)}"
 
     def as_dict(self) -> dict:
         """Everything measured, in plain types."""
-        return {"size": self.size, "ceilings": self.ceilings.as_dict(), "results": [_plain(r) for r in self.results]}
+        return {
+            "size": self.size,
+            "ceilings": self.ceilings.as_dict(),
+            "results": [_plain(r) for r in self.results],
+            "summaries": {s.name: {"reached": s.of(self.results), "target": s.ratio} for s in self.summaries},
+        }
 
 
 def head(group: str) -> str:
@@ -70,13 +93,19 @@ def foot(results: Iterable[Result]) -> str:
     if missing:
         lines.append(f"not installed, or without this function: {', '.join(missing)}")
     lines += [f"failed  {r.name}: {n}: {p.status}" for r, n, p in peers if _failed(p)]
-    lines += [f"*       {r.name}: the target counts {', '.join(r.target.against)} only" for r in results if _partial(r)]
+    lines += [f"*       {text}" for text in _counted(results)]
     judged = [result for result in results if result.ok is not None]
     if judged:
         missed = [f"{result.name} ({figure(result.reached)})" for result in judged if not result.ok]
         lines.append(f"targets reached: {len(judged) - len(missed)} of {len(judged)}")
         lines += [f"MISS    {text}" for text in missed]
     return "\n".join(lines)
+
+
+def summary_lines(group: Group) -> list[str]:
+    """What a group reached as a whole."""
+    found = [(summary, summary.of(group.results)) for summary in group.summaries]
+    return [f"{s.name}: {figure(value)}, ≥ {s.ratio:g} {_verdict(s, value)}" for s, value in found if value is not None]
 
 
 def as_json(machine: dict, groups: dict) -> dict:
@@ -90,12 +119,11 @@ def write_json(path: Path, content: dict) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def markdown(machine: dict, groups: dict[str, Group]) -> str:
-    """The results as compact Markdown tables, one for each group, for the README."""
+def markdown(machine: dict, group: Group) -> str:
+    """The results as a compact Markdown table, for the README."""
     versions = machine["versions"]
-    used = {name.split()[0] for group in groups.values() for result in group.results for name, _ in result.ranking}
-    packages = {"lfilter": "scipy", "oaconvolve": "scipy", "ndimage": "scipy", "convolve": "numpy"}
-    shown = sorted({packages.get(name, name) for name in used} & set(versions))
+    used = {name.split()[0].rstrip(",") for result in group.results for name, _ in result.ranking}
+    shown = sorted({PACKAGES.get(name, name) for name in used} & set(versions))
     lines = [
         f"{machine['cpu']}, {machine['threads']} threads, {machine['date'][:10]}, "
         f"sigconv {versions['sigconv']}, Python {versions['python']}"
@@ -103,20 +131,19 @@ def markdown(machine: dict, groups: dict[str, Group]) -> str:
         + ". Least time of interleaved rounds; ratio: best peer / sigconv; limit: the machine's rate of copying or of "
         "multiply-adds, whichever binds.",
     ]
-    for group in groups.values():
-        timed = [result for result in group.results if not result.error]
-        lines += ["", f"**{group.title}**, {group.size:,} samples unless said", ""]
-        lines += ["| workload | sigconv | best peer | ratio | of the limit | target |", "|---|--:|---|--:|--:|---|"]
-        for r in (r for r in timed if not r.per_call):
-            best = f"{r.ranking[0][0]}{r.ranking[0][1].mark} {_ms(r.ranking[0][1].seconds)} ms" if r.ranking else "-"
-            cells = [r.name, f"{_ms(_judged(r))} ms", best, figure(r.ratio), _percent(r.share), _target(r)]
-            lines.append(f"| {' | '.join(cells)} |")
-        calls = [result for result in timed if result.per_call]
-        if calls:
-            lines += ["", "| `Smoother`, one sample a call | time a call |", "|---|--:|"]
-            lines += [f"| {r.name} | {r.ours * 1e6:.1f} µs |" for r in calls]
-        lines += ["", *_notes(timed)]
-    return "\n".join(lines).strip()
+    timed = [result for result in group.results if not result.error]
+    lines += ["", f"**{group.heading}**", ""]
+    lines += ["| workload | sigconv | best peer | ratio | of the limit | target |", "|---|--:|---|--:|--:|---|"]
+    for r in (r for r in timed if not r.per_call):
+        best = f"{r.ranking[0][0]}{r.ranking[0][1].mark} {_ms(r.ranking[0][1].seconds)} ms" if r.ranking else "-"
+        cells = [r.name, f"{_ms(_judged(r))} ms", best, figure(r.ratio), _percent(r.share), _target(r)]
+        lines.append(f"| {' | '.join(cells)} |")
+    calls = [result for result in timed if result.per_call]
+    if calls:
+        lines += ["", "| `Smoother`, one sample a call | time a call |", "|---|--:|"]
+        lines += [f"| {r.name} | {r.ours * 1e6:.1f} µs |" for r in calls]
+    lines += ["", *(f"- {line}" for line in summary_lines(group)), "", *_notes(timed)]
+    return re.sub("\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
 def replace_in(path: Path, text: str, name: str = "benchmarks") -> str:
@@ -139,8 +166,16 @@ def _notes(results: list[Result]) -> list[str]:
         notes.append("~ computes something else of the same kind.")
     if any(peer.status == "differs" for peer in peers):
         notes.append("≠ gives another result.")
-    notes += [f"\\* {r.name}: the target counts {', '.join(r.target.against)}." for r in results if _partial(r)]
+    notes += [f"\\* {text}." for text in _counted(results)]
     return [" ".join(notes)] if notes else []
+
+
+def _counted(results: list[Result]) -> list[str]:
+    """Which peers count for targets that leave some out: in one line, where all leave out the same."""
+    partial = [(r.name, ", ".join(r.target.against)) for r in results if _partial(r)]
+    if len({against for _, against in partial}) == 1:
+        return [f"the target counts {partial[0][1]} only"]
+    return [f"{name}: the target counts {against} only" for name, against in partial]
 
 
 def _plain(result: Result) -> dict:
@@ -185,6 +220,10 @@ def _target(result: Result) -> str:
     if result.ok is None:
         return f"{wanted} no peer"
     return f"{wanted} {'ok' if result.ok else 'MISS'} {figure(result.reached)}"
+
+
+def _verdict(summary: Summary, value: float) -> str:
+    return "ok" if value >= summary.ratio else "MISS"
 
 
 def _partial(result: Result) -> bool:

@@ -12,6 +12,8 @@ from .harness import Case, Target, Workload
 
 TITLE = "Causal smoothing"
 SIZE = 4_000_000
+UNIT = "{:,} samples unless said"
+SUMMARIES = ()
 CHANNELS = 64
 ROWS_PART = 4  # the two-dimensional workloads have size/4 rows
 SPAN = 20

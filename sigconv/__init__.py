@@ -11,7 +11,7 @@ from sigconv import windows
 from sigconv.errors import SigconvError
 
 if TYPE_CHECKING:
-    from sigconv import config, grad
+    from sigconv import config, grad, images
     from sigconv.config import get_num_threads, set_num_threads, show_config
     from sigconv.layers import conv1d, conv2d, conv3d
     from sigconv.linear import convolve, correlate, explain
@@ -125,6 +125,7 @@ __all__ = [
     "global_max_pool",
     "grad",
     "hampel",
+    "images",
     "kernel_of",
     "lp_pool1d",
     "lp_pool2d",
@@ -151,7 +152,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("config", "grad"):
+    if name in ("config", "grad", "images"):
         return import_module(f"sigconv.{name}")
     home = _HOMES.get(name)
     if home is None:

@@ -1,0 +1,53 @@
+"""What filters of images share: the image as they take it, one way to correlate, and the dtype of the result."""
+
+from typing import Any
+
+import numpy as np
+
+from sigconv._kinds import into_integers, numeric_array
+from sigconv.images.kernels import Kernel
+from sigconv.linear import correlate
+
+
+def pixels(image: Any, kinds: str = "iuf") -> np.ndarray:
+    """``image`` as a native array of rows and columns, with or without channels."""
+    x = numeric_array("image", image)
+    if x.dtype.kind not in kinds or x.dtype.itemsize > 8:
+        allowed = "integers or floats of up to 64 bits" + (" or bool" if "b" in kinds else "")
+        raise TypeError(f"image must hold {allowed}, got dtype {x.dtype}")
+    if x.ndim not in (2, 3):
+        raise ValueError(f"image must be (rows, columns) or (rows, columns, channels), got the shape {x.shape}")
+    return x.astype(x.dtype.newbyteorder("="), copy=False)
+
+
+def result_dtype(dtype: Any, x: np.ndarray) -> np.dtype:
+    """The dtype asked for, the image's where none is."""
+    if dtype is None:
+        return x.dtype
+    try:
+        asked = np.dtype(dtype)
+    except TypeError:
+        asked = np.dtype(object)
+    if asked.kind not in "iuf":
+        raise TypeError(f"dtype must be one of integers or floats, got {dtype!r:.80}")
+    return asked
+
+
+def real_of(x: np.ndarray) -> np.dtype:
+    """The floats that an image is computed with: single up to 16 bits and for floats of single precision."""
+    return np.dtype(np.float32 if x.dtype.itemsize <= (4 if x.dtype.kind == "f" else 2) else np.float64)
+
+
+def correlated(x: np.ndarray, kernel: Kernel, border: str, cval: float, dtype: np.dtype) -> np.ndarray:
+    """Every channel correlated with the kernel, rounded half to even and kept in range where dtype is of integers."""
+    options: dict[str, Any] = dict(border=border, cval=cval, axes=(0, 1), out_dtype=dtype)
+    return correlate(x, kernel.weights, **options)
+
+
+def as_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Floats as ``dtype``: integers are rounded half to even and kept in range."""
+    if dtype.kind == "f":
+        return values.astype(dtype, copy=False)
+    out = np.empty(values.shape, dtype)
+    into_integers(values, out, "saturate")
+    return out
