@@ -67,7 +67,8 @@ def lp_pool2d(
     """Gradient of `sigconv.lp_pool2d` with respect to its input.
 
     ``sign(x) * |x|^(p-1)`` times the sum of ``grad_out * y^(1-p)`` over the windows that a cell is in, where y is the
-    pool's result; a window of zeros gives nothing. The norm of infinite order leads to the first of the greatest magnitudes.
+    pool's result; a window of zeros gives nothing. The norm of infinite order leads to the first of the
+    greatest magnitudes.
 
     Parameters
     ----------

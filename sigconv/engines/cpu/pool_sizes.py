@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-ROWS = 8  # rows of a window that are joined together
 WIDE = 10  # windows of so many columns share what they have in common
 SLACK = 16  # vectors that a line must be longer than its cells
 NOWHERE = 2**62  # the place of a cell of the border

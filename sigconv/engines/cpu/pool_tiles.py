@@ -85,6 +85,25 @@ def load_every_other(dtype: Any, count: int, lanes: int) -> Callable[..., Any]:
     return load_even
 
 
+def load_every(dtype: Any, lanes: int) -> Callable[..., Any]:
+    """An intrinsic: one vector of pointer[at], pointer[at + step], .., number by number."""
+    tile = Tile(dtype, 1, lanes)
+
+    @intrinsic
+    def load_steps(_: Any, pointer: Any, at: Any, step: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            p, i, by = args
+            vector = ir.Constant(tile.vector, ir.Undefined)
+            for lane in range(lanes):
+                vector = builder.insert_element(vector, builder.load(builder.gep(p, [i])), _NUMBER(lane))
+                i = builder.add(i, by)
+            return pack(builder, tile, [vector])
+
+        return tile(types.CPointer(dtype), types.int64, types.int64), codegen
+
+    return load_steps
+
+
 @intrinsic
 def store_every_other(_: Any, tile: Any, pointer: Any, at: Any) -> Any:
     """pointer[at], pointer[at + 2], .. = one vector, with zeros after each."""
@@ -119,19 +138,46 @@ def _nan(builder: Any, x: Any) -> Any:
     return builder.fcmp_unordered("uno", x, x)
 
 
+def _greater(builder: Any, tile: Tile, p: Any, q: Any) -> Any:
+    # one instruction, which keeps p where there is a NaN, and a blend; telling which NaN would cost two more
+    more = builder.select(builder.fcmp_ordered("ogt", q, p), q, p)
+    return builder.select(_nan(builder, q), tile.constant(float("nan")), more)
+
+
 @intrinsic
 def greater(_: Any, a: Any, b: Any) -> Any:
     """The greater of a and b, a where they are equal, NaN where b is, or a."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        chosen = []
-        for p, q in zip(*(unpack(builder, a, value) for value in args), strict=True):
-            # the one instruction that this is keeps p where there is a NaN; telling which NaN would cost two more
-            more = builder.select(builder.fcmp_ordered("ogt", q, p), q, p)
-            chosen.append(builder.select(_nan(builder, q), a.constant(float("nan")), more))
-        return pack(builder, a, chosen)
+        pairs = zip(*(unpack(builder, a, value) for value in args), strict=True)
+        return pack(builder, a, [_greater(builder, a, *pair) for pair in pairs])
 
     return (a(a, b), codegen) if a == b else None
+
+
+def _fold(name: str, join: Callable[..., Any]) -> Callable[..., Any]:
+    """An intrinsic that joins the numbers of one vector: the halves, then the halves of what that gives."""
+
+    @intrinsic
+    def folded(_: Any, tile: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            (vector,) = unpack(builder, tile, args[0])
+            half = tile.lanes // 2
+            while half:
+                lanes = [(k + half) % tile.lanes for k in range(tile.lanes)]
+                mask = ir.Constant(ir.VectorType(_NUMBER, tile.lanes), lanes)
+                vector = join(builder, tile, vector, builder.shuffle_vector(vector, vector, mask))
+                half //= 2
+            return builder.extract_element(vector, _NUMBER(0))
+
+        return tile.dtype(tile), codegen
+
+    folded.__name__ = name
+    return folded
+
+
+fold_sum = _fold("fold_sum", lambda builder, tile, p, q: builder.fadd(p, q))
+fold_greater = _fold("fold_greater", _greater)
 
 
 def _by_place(values: bool) -> Callable[..., Any]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sigconv.engines.cpu.compile import address, kernel
-from sigconv.engines.cpu.pool_sizes import NOWHERE, ROWS
+from sigconv.engines.cpu.pool_sizes import NOWHERE
 from sigconv.engines.cpu.pool_windows import Windows
 from sigconv.engines.cpu.scratch import scratch
 from sigconv.engines.cpu.threads import parallel, split
@@ -29,11 +29,10 @@ def _run(name: str, x: np.ndarray, windows: Windows, rows: np.ndarray, columns: 
     plan = windows.plan(power)
     arrays = (x, out, plan, *windows.tables, rows, columns)
     fixed = [address(array) for array in arrays]
-    room = max(windows.room, ROWS * 8)
 
     def task(lo: int, hi: int) -> None:
-        offsets, line, spare = scratch(3, room, x.dtype)
-        run(*fixed, address(offsets), address(line), address(spare), lo, hi)
+        line, spare = scratch(2, windows.room, x.dtype)
+        run(*fixed, address(line), address(spare), lo, hi)
 
     parallel(task, _ranges(len(x), windows))
     return out
@@ -72,8 +71,8 @@ def greatest_places(x: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.nda
     fixed = [address(array) for array in (x, out, places, plan, *windows.tables)]
 
     def task(lo: int, hi: int) -> None:
-        space = scratch(3, max(windows.room, ROWS), np.dtype(np.int64))  # of which a line needs half, perhaps
-        run(*fixed, *(address(row) for row in space), lo, hi)
+        line, places = scratch(2, windows.room, np.dtype(np.int64))  # of which numbers may need half
+        run(*fixed, address(line), address(places), lo, hi)
 
     parallel(task, _ranges(len(x), windows))
     if not windows.whole:

@@ -17,7 +17,7 @@ from numba import types
 from sigconv.engines.cpu import pool_tiles as p
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
-from sigconv.engines.cpu.pool_sizes import ROWS, WIDE
+from sigconv.engines.cpu.pool_sizes import WIDE
 from sigconv.engines.cpu.target import host
 
 BIG = 4  # vectors that are worked on together
@@ -28,9 +28,9 @@ class Kind(NamedTuple):
 
     nothing: float  # joined to anything it changes nothing
     prepare: Callable[..., Any]
-    prepare_one: Callable[..., Any]
     join: Callable[..., Any]
     join_one: Callable[..., Any]
+    fold: Callable[..., Any]  # joins the numbers of a vector
     counted: bool = False  # the result is divided by how many cells there were
     rooted: bool = False  # of sums of squares the root is taken
     again: bool = False  # a cell may be joined twice
@@ -49,7 +49,7 @@ def _greatest(real: types.Float) -> Kind:
     def greater(a, b):
         return b if b > a or b != b else a
 
-    return Kind(-inf, _as_it_is(), _as_it_is(), p.greater, greater, again=True)
+    return Kind(-inf, _as_it_is(), p.greater, greater, p.fold_greater, again=True)
 
 
 def _sum(real: types.Float) -> Kind:
@@ -57,7 +57,7 @@ def _sum(real: types.Float) -> Kind:
     def plus(a, b):
         return a + b
 
-    return Kind(0.0, _as_it_is(), _as_it_is(), t.add, plus, counted=True)
+    return Kind(0.0, _as_it_is(), t.add, plus, p.fold_sum, counted=True)
 
 
 def _powers(real: types.Float) -> Kind:
@@ -71,14 +71,7 @@ def _powers(real: types.Float) -> Kind:
             result = mul(result, base)
         return result
 
-    @inlined
-    def power_of_one(x, power):
-        result = abs(x)
-        for _ in range(1, power):
-            result *= abs(x)
-        return result
-
-    return _sum(real)._replace(prepare=power_of, prepare_one=power_of_one, counted=False, rooted=True)
+    return _sum(real)._replace(prepare=power_of, counted=False, rooted=True)
 
 
 def _pool(real: types.Float, kind: Kind) -> tuple[str, Callable[..., None]]:
@@ -86,47 +79,41 @@ def _pool(real: types.Float, kind: Kind) -> tuple[str, Callable[..., None]]:
     big = BIG * lanes
     _, _, load_big, spread_big, _ = t.shape(real, BIG, lanes)
     _, _, load, spread, _ = t.shape(real, 1, lanes)
-    load_some, load_every_other = p.load_some(real, lanes), p.load_every_other(real, 1, lanes)
+    load_some, load_every = p.load_some(real, lanes), p.load_every(real, lanes)
+    load_every_other = p.load_every_other(real, 1, lanes)
     store, store_some, store_every_other = t.store, p.store_some, p.store_every_other
     mul, div, root = t.mul, t.div, p.root
-    nothing, prepare, join, join_one = kind.nothing, kind.prepare, kind.join, kind.join_one
+    nothing, prepare, join, join_one, fold = kind.nothing, kind.prepare, kind.join, kind.join_one, kind.fold
     counted, rooted, again = kind.counted, kind.rooted, kind.again
 
     @inlined
-    def join_rows(x, offsets, rows, n, fresh, power, line, to):
-        """line[to + c] joins x[offsets[r] + c] of all rows to what it held, unless it is fresh; c < n."""
+    def cells_of(line, at, stride):
+        if stride == 1:
+            return load(line, at)
+        if stride == 2:
+            return load_every_other(line, at)
+        return load_every(line, at, stride)
+
+    @inlined
+    def join_row(x, at, n, fresh, power, line, to):
+        """line[to + c] joins x[at + c] to what it held, unless it is fresh; c < n."""
         c = 0
         while c + big <= n:
-            acc = prepare(load_big(x, offsets[0] + c), power)
-            if not fresh:
-                acc = join(load_big(line, to + c), acc)
-            for r in range(1, rows):
-                acc = join(acc, prepare(load_big(x, offsets[r] + c), power))
-            store(acc, line, to + c)
+            cells = prepare(load_big(x, at + c), power)
+            store(cells if fresh else join(load_big(line, to + c), cells), line, to + c)
             c += big
         while c < n:
-            some = min(lanes, n - c)
-            acc = prepare(load_some(x, offsets[0] + c, some), power)
-            if not fresh:
-                acc = join(load(line, to + c), acc)
-            for r in range(1, rows):
-                acc = join(acc, prepare(load_some(x, offsets[r] + c, some), power))
-            store(acc, line, to + c)
+            cells = prepare(load_some(x, at + c, n - c), power)
+            store(cells if fresh else join(load(line, to + c), cells), line, to + c)
             c += lanes
 
     @inlined
-    def all_rows(x, at, deep, step_d, high, step_h, n, power, offsets, line, to):
-        r = 0
-        fresh = True
+    def join_rows(x, at, deep, step_d, high, step_h, n, power, line, to):
+        """One row after the other, as they lie in memory: that is how memory is quick."""
         for d in range(deep):
             for h in range(high):
-                offsets[r] = at + d * step_d + h * step_h
-                r += 1
-                if r == ROWS or (d == deep - 1 and h == high - 1):
-                    join_rows(x, offsets, r, n, fresh, power, line, to)
-                    fresh = False
-                    r = 0
-        if fresh:  # no cell but of the border
+                join_row(x, at + d * step_d + h * step_h, n, d + h == 0, power, line, to)
+        if deep * high == 0:  # no cell but of the border
             for c in range(n):
                 line[to + c] = nothing
 
@@ -156,20 +143,17 @@ def _pool(real: types.Float, kind: Kind) -> tuple[str, Callable[..., None]]:
                 double(line, (width // 2) * gap, n - (width - 1) * gap)
 
     @inlined
-    def join_run(line, at, count, step, space):
+    def join_run(line, at, count, step):
         """The numbers line[at], line[at + step], .. joined."""
-        k = 1
         acc = line[at]
-        if step == 1 and count >= 4 * lanes:
+        k = 1
+        if step == 1 and count >= 2 * lanes:
             accs = load(line, at)
             k = lanes
             while k + lanes <= count:
                 accs = join(accs, load(line, at + k))
                 k += lanes
-            store(accs, space, 0)
-            acc = space[0]
-            for lane in range(1, lanes):
-                acc = join_one(acc, space[lane])
+            acc = fold(accs)
         while k < count:
             acc = join_one(acc, line[at + k * step])
             k += 1
@@ -189,7 +173,7 @@ def _pool(real: types.Float, kind: Kind) -> tuple[str, Callable[..., None]]:
             for i in range(n):
                 line[to + i * by] = packed[i]
 
-    def run(x, y, plan, depth, height, columns, row_counts, column_counts, offsets, line, spare, lo, hi):
+    def run(x, y, plan, depth, height, columns, row_counts, column_counts, line, spare, lo, hi):
         width, plane, image, deep, high, wide = plan[0], plan[1], plan[2], plan[3], plan[4], plan[5]
         step_d, step_h, step_w, kernel, stride, before = plan[6], plan[7], plan[8], plan[9], plan[10], plan[11]
         block, listed, expand, power = plan[12], plan[13], plan[14], plan[15]
@@ -217,8 +201,8 @@ def _pool(real: types.Float, kind: Kind) -> tuple[str, Callable[..., None]]:
             joined = spare if expand > 1 else line
             joined_to = 0 if expand > 1 else to
             high_rows = height[high + h]
-            all_rows(
-                x, at, depth[deep + d], step_d, high_rows, step_h, right - left, power, offsets, joined, joined_to
+            join_rows(
+                x, at, depth[deep + d], step_d, high_rows, step_h, right - left, power, joined, joined_to
             )
             if expand > 1:
                 expand_line(spare, right - left, expand, line, to)
@@ -243,18 +227,14 @@ def _pool(real: types.Float, kind: Kind) -> tuple[str, Callable[..., None]]:
             over = row_counts[d * high + h] if counted else real(1)
             result = row * wide + o
             i = 0
-            if listed or stride > 2:
-                while i < n:
-                    if listed:
-                        one = join_run(source, columns[o + i] - start, columns[wide + o + i], step_w, spare)
-                    else:
-                        one = join_run(source, i * stride, taps, gap, spare)
-                    if counted:
-                        one /= over * column_counts[o + i]
-                    if rooted and power == 2:
-                        one = sqrt(one)
-                    y[result + i] = one
-                    i += 1
+            while listed and i < n:
+                one = join_run(source, columns[o + i] - start, columns[wide + o + i], step_w)
+                if counted:
+                    one /= over * column_counts[o + i]
+                if rooted and power == 2:
+                    one = sqrt(one)
+                y[result + i] = one
+                i += 1
             while stride == 1 and i + big <= n:
                 accs = load_big(source, i)
                 for j in range(1, taps):
@@ -266,19 +246,14 @@ def _pool(real: types.Float, kind: Kind) -> tuple[str, Callable[..., None]]:
                 store(accs, y, result + i)
                 i += big
             while i < n:
-                if stride == 1:
-                    acc = load(source, i)
-                    for j in range(1, taps):
-                        acc = join(acc, load(source, i + j * gap))
-                else:
-                    acc = load_every_other(source, 2 * i)
-                    for j in range(1, taps):
-                        acc = join(acc, load_every_other(source, 2 * i + j * gap))
+                acc = cells_of(source, i * stride, stride)
+                for j in range(1, taps):
+                    acc = join(acc, cells_of(source, i * stride + j * gap, stride))
                 if counted:
                     acc = div(acc, mul(spread(over), load(column_counts, o + i)))
                 if rooted and power == 2:
                     acc = root(acc)
-                store_some(acc, y, result + i, min(lanes, n - i))
+                store_some(acc, y, result + i, n - i)
                 i += lanes
 
             o += block
@@ -293,7 +268,7 @@ def _pool(real: types.Float, kind: Kind) -> tuple[str, Callable[..., None]]:
                         d = 0
                         first += image
 
-    return "xxllllxxlxxii", run
+    return "xxllllxxxxii", run
 
 
 def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:

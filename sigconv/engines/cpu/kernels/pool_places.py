@@ -12,7 +12,7 @@ from sigconv.engines.cpu import pool_tiles as p
 from sigconv.engines.cpu import shuffles
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
-from sigconv.engines.cpu.pool_sizes import NOWHERE, ROWS, WIDE
+from sigconv.engines.cpu.pool_sizes import NOWHERE, WIDE
 from sigconv.engines.cpu.target import host
 
 
@@ -25,25 +25,37 @@ def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
     _, _, load, _, _ = t.shape(real, 1, lanes)
     _, _, load_places, _, _ = t.shape(types.int64, 1, lanes)
     load_some, load_every_other = p.load_some(real, lanes), p.load_every_other(real, 1, lanes)
+    load_every, places_every = p.load_every(real, lanes), p.load_every(types.int64, lanes)
     places_every_other, ramp = p.load_every_other(types.int64, 1, lanes), shuffles.ramp(1, lanes)
     greater, later_place, value_of, place_of = p.greater, p.later_place, p.winning_value, p.winning_place
     store, store_some = t.store, p.store_some
 
     @inlined
-    def join_rows(x, offsets, rows, n, fresh, image, line, places, to):
+    def cells_of(line, at, stride):
+        if stride == 1:
+            return load(line, at)
+        if stride == 2:
+            return load_every_other(line, at)
+        return load_every(line, at, stride)
+
+    @inlined
+    def places_of(places, at, stride):
+        if stride == 1:
+            return load_places(places, at)
+        if stride == 2:
+            return places_every_other(places, at)
+        return places_every(places, at, stride)
+
+    @inlined
+    def join_row(x, at, image, n, fresh, line, places, to):
         c = 0
         while c < n:
-            some = min(lanes, n - c)
-            value = load_some(x, offsets[0] + c, some)
-            place = ramp(offsets[0] + c - image)
+            value = load_some(x, at + c, n - c)
+            place = ramp(at + c - image)
             if not fresh:
                 old = load(line, to + c)
                 place = later_place(old, value, load_places(places, to + c), place)
                 value = greater(old, value)
-            for r in range(1, rows):
-                new = load_some(x, offsets[r] + c, some)
-                place = later_place(value, new, place, ramp(offsets[r] + c - image))
-                value = greater(value, new)
             store(value, line, to + c)
             store(place, places, to + c)
             c += lanes
@@ -55,18 +67,11 @@ def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
             places[k] = NOWHERE
 
     @inlined
-    def all_rows(x, at, image, deep, step_d, high, step_h, n, offsets, line, places, to):
-        r = 0
-        fresh = True
+    def join_rows(x, at, image, deep, step_d, high, step_h, n, line, places, to):
         for d in range(deep):
             for h in range(high):
-                offsets[r] = at + d * step_d + h * step_h
-                r += 1
-                if r == ROWS or (d == deep - 1 and h == high - 1):
-                    join_rows(x, offsets, r, n, fresh, image, line, places, to)
-                    fresh = False
-                    r = 0
-        if fresh:  # no cell but of the border
+                join_row(x, at + d * step_d + h * step_h, image, n, d + h == 0, line, places, to)
+        if deep * high == 0:  # no cell but of the border
             clear(line, places, to, to + n)
 
     @inlined
@@ -94,7 +99,7 @@ def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
                 best = k
         return best
 
-    def run(x, y, where, plan, depth, height, columns, offsets, line, places, lo, hi):
+    def run(x, y, where, plan, depth, height, columns, line, places, lo, hi):
         width, plane, image, deep, high, wide = plan[0], plan[1], plan[2], plan[3], plan[4], plan[5]
         step_d, step_h, step_w, kernel, stride, before = plan[6], plan[7], plan[8], plan[9], plan[10], plan[11]
         block, listed = plan[12], plan[13]
@@ -117,8 +122,8 @@ def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
             at = first + depth[d] * plane + height[h] * width + left
             to = left - start
             clear(line, places, 0, min(to, stop - start))
-            all_rows(
-                x, at, first, depth[deep + d], step_d, height[high + h], step_h, right - left, offsets, line, places, to
+            join_rows(
+                x, at, first, depth[deep + d], step_d, height[high + h], step_h, right - left, line, places, to
             )
             clear(line, places, max(right - start, 0), stop - start)
             taps = kernel
@@ -137,31 +142,16 @@ def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
                 y[result + i] = line[best]
                 where[result + i] = places[best]
                 i += 1
-            while stride > 2 and i < n:
-                best = best_of_run(line, places, i * stride, taps, gap)
-                y[result + i] = line[best]
-                where[result + i] = places[best]
-                i += 1
             while i < n:
-                j = 0
-                some = min(lanes, n - i)
-                if stride == 1:
-                    value, place = load(line, i), load_places(places, i)
-                    for j in range(1, taps):
-                        new, other = load(line, i + j * gap), load_places(places, i + j * gap)
-                        old = value
-                        value = value_of(old, new, place, other)
-                        place = place_of(old, new, place, other)
-                else:
-                    value, place = load_every_other(line, 2 * i), places_every_other(places, 2 * i)
-                    for j in range(1, taps):
-                        new = load_every_other(line, 2 * i + j * gap)
-                        other = places_every_other(places, 2 * i + j * gap)
-                        old = value
-                        value = value_of(old, new, place, other)
-                        place = place_of(old, new, place, other)
-                store_some(value, y, result + i, some)
-                store_some(place, where, result + i, some)
+                value, place = cells_of(line, i * stride, stride), places_of(places, i * stride, stride)
+                for j in range(1, taps):
+                    new = cells_of(line, i * stride + j * gap, stride)
+                    other = places_of(places, i * stride + j * gap, stride)
+                    old = value
+                    value = value_of(old, new, place, other)
+                    place = place_of(old, new, place, other)
+                store_some(value, y, result + i, n - i)
+                store_some(place, where, result + i, n - i)
                 i += lanes
 
             o += block
@@ -176,7 +166,7 @@ def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
                         d = 0
                         first += image
 
-    return "xxllllllxlii", run
+    return "xxlllllxlii", run
 
 
 def add(real: types.Float) -> tuple[str, Callable[..., None]]:
