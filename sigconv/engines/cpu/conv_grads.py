@@ -47,7 +47,7 @@ class _Block(NamedTuple):
 
     group: int
     first: int
-    count: int
+    present: int
     width: int
 
 
@@ -159,8 +159,8 @@ def _table(
     axes = range(len(slide.size))
     places = np.arange(channels).reshape(-1, *(1 for _ in axes)) * pitch
     for axis in axes:
-        taps = np.arange(slide.kernel[axis]) * (slide.dilation[axis] * apart[axis])
-        places = places + taps.reshape(-1, *(1 for _ in axes[axis + 1 :]))
+        cells = np.arange(slide.kernel[axis]) * (slide.dilation[axis] * apart[axis])
+        places = places + cells.reshape(-1, *(1 for _ in axes[axis + 1 :]))
     places = np.append(places, np.zeros(-places.size % rows, np.int64))
     output, jumps = list(slide.output), [s * step for s, step in zip(slide.stride, apart, strict=True)]
     while len(output) > 1 and jumps[-2] == output[-1] * jumps[-1]:  # rows that follow one another are one

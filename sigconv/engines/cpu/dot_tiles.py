@@ -36,7 +36,8 @@ def dot_shape(dtype: Any, rows: int, columns: int, lanes: int) -> DotShape:
     @intrinsic
     def load(_: Any, y: Any, at: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            places = [at_index(builder, *args, k * lanes, tile.vector) for k in range(tile.count)]
+            p, i = args
+            places = [at_index(builder, p, i, k * lanes, tile.vector) for k in range(tile.count)]
             return pack(builder, tile, [builder.load(place, align=tile.align) for place in places])
 
         return tile(pointer, whole), codegen
@@ -44,8 +45,9 @@ def dot_shape(dtype: Any, rows: int, columns: int, lanes: int) -> DotShape:
     @intrinsic
     def store(_: Any, sums: Any, y: Any, at: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            for k, sum_ in enumerate(unpack(builder, tile, args[0])):
-                builder.store(sum_, at_index(builder, *args[1:], k * lanes, tile.vector), align=tile.align)
+            value, p, i = args
+            for k, vector in enumerate(unpack(builder, tile, value)):
+                builder.store(vector, at_index(builder, p, i, k * lanes, tile.vector), align=tile.align)
             return context.get_dummy_value()
 
         return types.none(tile, pointer, whole), codegen
@@ -69,14 +71,14 @@ def dot_shape(dtype: Any, rows: int, columns: int, lanes: int) -> DotShape:
         return builder.load(at_index(builder, p, at, 0, tile.vector), align=tile.align)
 
     @intrinsic
-    def fma_dots(_: Any, sums: Any, g: Any, at: Any, g_step: Any, last: Any, x: Any, base: Any, places: Any, j: Any):  # type: ignore[no-untyped-def]
+    def fma_dots(_: Any, sums: Any, g: Any, at: Any, g_step: Any, last: Any, x: Any, base: Any, places: Any, j: Any):
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             return add_products(builder, all_lanes, args)
 
         return tile(tile, pointer, whole, whole, whole, pointer, whole, table, whole), codegen
 
     @intrinsic
-    def fma_first(  # type: ignore[no-untyped-def]
+    def fma_first(
         _: Any, sums: Any, g: Any, at: Any, g_step: Any, last: Any, x: Any, base: Any, places: Any, j: Any, n: Any
     ):
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:

@@ -151,7 +151,8 @@ def partial_shape(dtype: Any, lanes: int) -> Partial:
     @intrinsic
     def load_first(_: Any, x: Any, at: Any, n: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return pack(builder, tile, [load(builder, *args[:2], mask(builder, args[2]))])
+            x, at, n = args
+            return pack(builder, tile, [load(builder, x, at, mask(builder, n))])
 
         return tile(pointer, types.int64, types.int64), codegen
 
@@ -181,3 +182,19 @@ def partial_shape(dtype: Any, lanes: int) -> Partial:
         return into_first
 
     return Partial(load_first, into(adding=True), into(), into(backwards=True))
+
+
+@intrinsic
+def store_in_turn(_: Any, a: Any, b: Any, y: Any, at: Any) -> Any:
+    """y[at + 2*k] = a[k] and y[at + 2*k + 1] = b[k]."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        (left,), (right,) = unpack(builder, a, args[0]), unpack(builder, a, args[1])
+        for half in range(2):
+            first = half * a.lanes // 2
+            mask = [side + first + k for k in range(a.lanes // 2) for side in (0, a.lanes)]
+            vector = builder.shuffle_vector(left, right, ir.Constant(ir.VectorType(_NUMBER, a.lanes), mask))
+            builder.store(vector, at_index(builder, args[2], args[3], half * a.lanes, a.vector), align=a.align)
+        return context.get_dummy_value()
+
+    return types.none(a, a, types.CPointer(a.dtype), types.int64), codegen

@@ -5,10 +5,10 @@ inputs fall into ``s`` phases, and each phase is a convolution of stride 1 with 
 it. Phases with as many cells at the same places are one convolution with more output channels.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 from itertools import product
 from math import gcd, prod
-from operator import mul
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from sigconv.engines.cpu.threads import parallel, split
 from sigconv.geometry import Slide
 
 _TURNED, _SPREAD = 2**17, 2**16  # numbers of weights and of results that a thread moves at a time
+_APART = 2**24  # bytes of results whose phases wait for one another
 
 
 def transpose(
@@ -33,18 +34,19 @@ def transpose(
     and of one dtype, float32 or float64.
     """
     axes = [_bundles(*numbers) for numbers in zip(*slide[:5], strict=True)]
-
-    def convolved(bundles: list[_Bundle]) -> np.ndarray:
-        filters, offset = _filters(weight, bias, bundles, groups)
-        return convolve(grad_out, filters, offset, _window(grad_out.shape[2:], bundles), groups)
-
+    filters = {bundles: _filters(weight, bias, bundles, groups) for bundles in product(*axes)}
     if all(step == 1 for step in slide.stride):
-        return convolved([bundle for (bundle,) in axes])
+        ((bundles, these),) = filters.items()
+        return convolve(grad_out, *these, _window(grad_out.shape[2:], bundles), groups)
     result = np.empty((len(grad_out), weight.shape[1] * groups, *slide.size), grad_out.dtype)
     if any(sum(len(bundle.phases) for bundle in axis) < step for axis, step in zip(axes, slide.stride, strict=True)):
         result[...] = 0 if bias is None else bias.reshape(-1, *(1 for _ in axes))
-    for bundles in map(list, product(*axes)):
-        _spread(convolved(bundles), result, bundles, slide, groups)
+    for lo, hi in split(len(result), max(_APART // max(result[:1].nbytes, 1), 1)):
+        parts = {
+            bundles: convolve(grad_out[lo:hi], *these, _window(grad_out.shape[2:], bundles), groups)
+            for bundles, these in filters.items()
+        }
+        _interleave(parts, result[lo:hi], axes, slide, groups)
     return result
 
 
@@ -67,7 +69,7 @@ class _Bundle(NamedTuple):
     jump: int
     gap: int
     shift: int
-    phases: list[_Phase]
+    phases: tuple[_Phase, ...]
 
     @property
     def lo(self) -> int:
@@ -78,22 +80,25 @@ class _Bundle(NamedTuple):
         return max(phase.hi for phase in self.phases)
 
 
+@lru_cache(maxsize=256)
 def _bundles(size: int, kernel: int, stride: int, dilation: int, before: int) -> list[_Bundle]:
     common = gcd(stride, dilation)
     jump, gap = stride // common, dilation // common
-    found: dict[tuple[int, int], _Bundle] = {}
+    found: dict[tuple[int, int], list[_Phase]] = {}
     for start in range(stride):
         first = next((j for j in range(min(kernel, jump)) if j * dilation % stride == start), None)
         lo, hi = -((start - before) // stride), -((start - before - size) // stride)
         if first is None or hi <= lo:
             continue
         taps, shift = -((first - kernel) // jump), (start - first * dilation) // stride
-        bundle = found.setdefault((taps, shift), _Bundle(taps, jump, gap, shift, []))
-        bundle.phases.append(_Phase(start, first, lo, hi))
-    return list(found.values())
+        found.setdefault((taps, shift), []).append(_Phase(start, first, lo, hi))
+    return [_Bundle(taps, jump, gap, shift, tuple(phases)) for (taps, shift), phases in found.items()]
 
 
-def _window(sizes: tuple[int, ...], bundles: list[_Bundle]) -> Slide:
+_Bundles = tuple[_Bundle, ...]
+
+
+def _window(sizes: tuple[int, ...], bundles: _Bundles) -> Slide:
     """How the turned kernel of a bundle slides over the outputs."""
     rows = []
     for size, bundle in zip(sizes, bundles, strict=True):
@@ -104,7 +109,7 @@ def _window(sizes: tuple[int, ...], bundles: list[_Bundle]) -> Slide:
 
 
 def _filters(
-    weight: np.ndarray, bias: np.ndarray | None, bundles: list[_Bundle], groups: int
+    weight: np.ndarray, bias: np.ndarray | None, bundles: _Bundles, groups: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The kernels of a bundle's phases: cells in reverse, channels changed for one another; and biases for each."""
     outputs, channels = len(weight) // groups, weight.shape[1]
@@ -122,17 +127,18 @@ def _filters(
 def _turned(weight: np.ndarray, chosen: np.ndarray, groups: int) -> np.ndarray:
     """(groups, phases, C / groups, O / groups, taps of a phase): the taps ``chosen`` for each phase.
 
-    The thread's next call overwrites them.
+    All taps backwards stand where the thread's next call overwrites them.
     """
     outputs, channels, cells = len(weight) // groups, weight.shape[1], prod(weight.shape[2:])
     phases, taps = chosen.shape
     if outputs == channels == 1:
         return weight.reshape(groups, cells).take(chosen, 1)
-    result = kept("turned", len(weight) * channels * chosen.size, weight.dtype)
+    backwards = int(phases == 1 and taps == cells)
+    size = len(weight) * channels * chosen.size
+    result = kept("turned", size, weight.dtype) if backwards else np.empty(size, weight.dtype)
     whole = taps == cells == 1 and outputs % (64 // weight.itemsize) == 0
     turn = kernel("conv_grad.turn" if whole else "phases.turn", weight.dtype)
     source, target = address(weight), address(result)
-    backwards = int(phases == 1 and taps == cells)
 
     def task(lo: int, hi: int) -> None:
         for row, c, n in _rows(lo, hi, channels):
@@ -158,31 +164,45 @@ def _rows(lo: int, hi: int, length: int) -> Iterator[tuple[int, int, int]]:
         lo += n
 
 
-def _spread(part: np.ndarray, result: np.ndarray, bundles: list[_Bundle], slide: Slide, groups: int) -> None:
-    """Each phase's results into their places."""
-    phases = list(product(*(bundle.phases for bundle in bundles)))
-    groups = groups if len(phases) > 1 else 1
-    channels, item = result.shape[1] // groups, result.itemsize
-    spread = kernel("phases.spread", result.dtype)
-    inner, outer = steps(part.shape[2:]), steps(result.shape[2:])
-    for k, each in enumerate(phases):
-        at = [phase.lo - bundle.lo for phase, bundle in zip(each, bundles, strict=True)]
-        to = [p.start + p.lo * step - before for p, step, before in zip(each, slide.stride, slide.before, strict=True)]
-        missing = [0] * (3 - len(each))
-        shape = [1] * len(missing) + [phase.hi - phase.lo for phase in each]
-        shape += [prod(part.shape[2:]), *missing, *inner, prod(slide.size), *missing]
-        shape += [step * outer_step for step, outer_step in zip(slide.stride, outer, strict=True)]
-        numbers = np.array(shape, np.int64)
-        source = address(part) + (k * channels * prod(part.shape[2:]) + sum(map(mul, at, inner))) * item
-        target = address(result) + sum(map(mul, to, outer)) * item
+def _interleave(
+    parts: dict[_Bundles, np.ndarray], result: np.ndarray, axes: list[list[_Bundle]], slide: Slide, groups: int
+) -> None:
+    """The phases' results into their places: rows of phases that lie alike along all axes but the last are whole."""
+    base, item = min(map(address, parts.values()), default=0), result.itemsize
+    channels, outer = result.shape[1] // groups, steps(slide.size)
+    rows = [[(bundle, phase) for bundle in axis for phase in bundle.phases] for axis in axes]
+    run = kernel("phases.interleave", result.dtype)
 
-        def task(lo: int, hi: int, source: int = source, target: int = target, numbers: np.ndarray = numbers) -> None:
-            for row, c, n in _rows(lo, hi, channels):
-                x = source + row * len(phases) * channels * prod(part.shape[2:]) * item
-                y = target + row * channels * prod(slide.size) * item
-                spread(x, y, address(numbers), c, c + n)
+    def source(chosen: tuple[tuple[_Bundle, _Phase], ...]) -> list[int]:
+        """Where a combination of phases begins, and how far apart its groups, channels, depths and heights are."""
+        bundles, phases = zip(*chosen, strict=True)
+        part = parts[bundles]
+        combinations = list(product(*(bundle.phases for bundle in bundles)))
+        inner, volume = steps(part.shape[2:]), prod(part.shape[2:])
+        begin = sum((phase.lo - bundle.lo) * step for (bundle, phase), step in zip(chosen, inner, strict=True))
+        begin += combinations.index(phases) * channels * volume + (address(part) - base) // item
+        return [begin, len(combinations) * channels * volume, volume, *_three(inner, 0)[:2]]
 
-        parallel(task, split(len(result) * result.shape[1], max(_SPREAD // prod(part.shape[2:]), 1)))
+    for chosen in product(*rows[:-1]):
+        counts = _three([phase.hi - phase.lo for _, phase in chosen] + [slide.size[-1]], 1)
+        apart = _three([stride * step for stride, step in zip(slide.stride, outer, strict=True)], 0)
+        begin = 0
+        for (_, phase), step, before, size in zip(chosen, slide.stride, slide.before, outer, strict=False):
+            begin += (phase.start + phase.lo * step - before) * size
+        table = [*counts, channels, prod(slide.size), *apart[:2], slide.stride[-1]]
+        for cell in range(slide.stride[-1]):
+            start = (cell + slide.before[-1]) % slide.stride[-1]
+            found = [source((*chosen, last)) for last in rows[-1] if last[1].start == start]
+            table += found[0] if found else [-1] * 5
+        numbers = np.array(table, np.int64)
+        y, at = address(result) + begin * item, address(numbers)
+        grain = max(_SPREAD // prod(counts), 1)
+        parallel(partial(run, base, y, at), split(len(result) * result.shape[1], grain))
+
+
+def _three(numbers: Sequence[int], missing: int) -> list[int]:
+    """Numbers for each axis as numbers for three."""
+    return [missing] * (3 - len(numbers)) + list(numbers)
 
 
 def bordered(x: np.ndarray, slide: Slide, border: str) -> tuple[np.ndarray, Slide]:

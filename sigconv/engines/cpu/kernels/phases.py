@@ -5,7 +5,8 @@ from collections.abc import Callable
 from numba import types
 
 from sigconv.engines.cpu import outer_tiles as o
-from sigconv.engines.cpu.kernels import compiler
+from sigconv.engines.cpu import tile as t
+from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.target import host
 
 BLOCK = 8  # kernels that are turned together, so that what is read lies together as well
@@ -37,24 +38,43 @@ def turn(real: types.Float) -> tuple[str, Callable[..., None]]:
     return "xiiiliixii", run
 
 
-def spread(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """Planes lo to hi - 1 of x into every so many cells of y's.
+def interleave(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """y[e + stride*q] = what phase e has at q, in rows of planes lo to hi - 1: so many phases make up a row.
 
-    ``shape`` is the depth, height and width that are copied, then for x and for y the steps from plane to plane and
-    along these axes.
+    ``at`` holds the depth, height and width of what is filled, the channels of a group, the steps in y from plane to
+    plane and along depth and height, and the stride; then for each phase where it begins in x, or -1 for one that is
+    left as it is, and its steps from group to group, channel to channel, and along depth and height.
     """
+    lanes = host().vector_bytes * 8 // real.bitwidth
+    load = t.shape(real, 1, lanes).load
+    store_in_turn = o.store_in_turn
 
-    def run(x, y, shape, lo, hi):
+    @inlined
+    def begin(at, phase, plane, i, j):
+        row = plane // at[3]
+        here = at[phase] + row * at[phase + 1] + (plane - row * at[3]) * at[phase + 2]
+        return here + i * at[phase + 3] + j * at[phase + 4]
+
+    def run(x, y, at, lo, hi):
+        width, stride = at[2], at[7]
         for plane in range(lo, hi):
-            for i in range(shape[0]):
-                for j in range(shape[1]):
-                    at = plane * shape[3] + i * shape[4] + j * shape[5]
-                    to = plane * shape[7] + i * shape[8] + j * shape[9]
-                    step = shape[10]
-                    for k in range(shape[2]):
-                        y[to + k * step] = x[at + k]
+            for i in range(at[0]):
+                for j in range(at[1]):
+                    to = plane * at[4] + i * at[5] + j * at[6]
+                    q = 0
+                    if stride == 2 and at[8] >= 0 and at[13] >= 0:
+                        a, b = begin(at, 8, plane, i, j), begin(at, 13, plane, i, j)
+                        while 2 * (q + lanes) <= width:
+                            store_in_turn(load(x, a + q), load(x, b + q), y, to + 2 * q)
+                            q += lanes
+                    for e in range(stride):
+                        phase = 8 + 5 * e
+                        if at[phase] >= 0:
+                            here = begin(at, phase, plane, i, j)
+                            for k in range(q, (width - e + stride - 1) // stride):
+                                y[to + e + k * stride] = x[here + k]
 
     return "xxlii", run
 
 
-compile_kernel = compiler({"turn": turn, "spread": spread})
+compile_kernel = compiler({"turn": turn, "interleave": interleave})
