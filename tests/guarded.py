@@ -16,6 +16,7 @@ import sys
 
 import numpy as np
 from guarded_conv_grads import conv_grads_cases
+from guarded_convs import convs_cases
 from guarded_pools import pool_cases
 from guarded_running import running_cases
 
@@ -266,6 +267,7 @@ def cases():
     yield from running_cases(rng)
     yield from pool_cases(rng)
     yield from conv_grads_cases(rng)
+    yield from convs_cases(rng)
 
 
 def text_cases(rng):

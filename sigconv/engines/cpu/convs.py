@@ -9,7 +9,17 @@ import numpy as np
 
 from sigconv.borders import index_of
 from sigconv.engines.cpu.compile import address, kernel
-from sigconv.engines.cpu.conv_sizes import BLOCK_CHANNELS, CELLS, COLUMNS, DIRECT, SHARED, SHARED_CELLS, SHARED_ROWS
+from sigconv.engines.cpu.conv_sizes import (
+    BLOCK_CHANNELS,
+    BLOCK_COLUMNS,
+    CELLS,
+    COLUMNS,
+    DIRECT,
+    SHARED,
+    SHARED_CELLS,
+    SHARED_COLUMNS,
+    SHARED_ROWS,
+)
 from sigconv.engines.cpu.scratch import scratch
 from sigconv.engines.cpu.target import host
 from sigconv.engines.cpu.threads import parallel, split
@@ -57,8 +67,7 @@ def _dense(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray) -
     filters = weight.reshape(outputs, inputs, 1, 1, 1)
     for lo in range(0, len(x), _DENSE):
         part = x[lo : lo + _DENSE].reshape(-1, inputs)
-        ones = (1, 1, 1)
-        slide = Slide((1, 1, len(part)), ones, ones, ones, (0, 0, 0), (0, 0, 0), (1, 1, len(part)))
+        slide = _pointwise(len(part))
         sums = np.empty((1, outputs, 1, 1, len(part)), x.dtype)
         _layer(np.ascontiguousarray(part.T), filters, bias, sums, slide, 1, "constant")
         y[lo : lo + _DENSE] = sums.reshape(outputs, -1).T.reshape(-1, outputs, *y.shape[2:])
@@ -68,12 +77,16 @@ def _dense(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray) -
 def _as_volume(slide: Slide) -> Slide:
     """The same slide along three axes; a window of one cell that misses none slides along one."""
     if set(slide.kernel + slide.stride) == {1} and not any(slide.before + slide.after):
-        cells = prod(slide.size)
-        ones = (1, 1, 1)
-        return Slide((1, 1, cells), ones, ones, ones, (0, 0, 0), (0, 0, 0), (1, 1, cells))
+        return _pointwise(prod(slide.size))
     missing = 3 - len(slide.size)
     nothing = (1, 1, 1, 1, 0, 0, 1)
     return Slide(*((one,) * missing + values for one, values in zip(nothing, slide, strict=True)))
+
+
+def _pointwise(cells: int) -> Slide:
+    """A window of one cell that slides along a row."""
+    ones, nothing = (1, 1, 1), (0, 0, 0)
+    return Slide((1, 1, cells), ones, ones, ones, nothing, nothing, (1, 1, cells))
 
 
 @dataclass(frozen=True)
@@ -129,7 +142,8 @@ class Layer:
         padded, laid_out = planes * self.phases * self.phase, planes * self.cells * self.apart
         sums = self.block_outputs * self.apart if self.joined > 1 else 0
         # whole vectors are read and written behind the last number
-        return tuple(-(-numbers // line) * line + line for numbers in (padded, laid_out, sums))
+        padded, laid_out, sums = (-(-numbers // line) * line + line for numbers in (padded, laid_out, sums))
+        return padded, laid_out, sums
 
     @property
     def blocks(self) -> int:
@@ -301,8 +315,8 @@ def _layer(
     rooms, size = rooms[: 1 if layer.layout == SHARED else 3].tolist(), int(rooms[-1]) // x.itemsize
 
     def task(lo: int, hi: int) -> None:
-        space = address(scratch(1, size, x.dtype))
-        run(*given, *(space + room for room in rooms), *tables, lo, hi)
+        space = scratch(1, size, x.dtype)[0]  # held until the kernel has returned
+        run(*given, *(address(space) + room for room in rooms), *tables, lo, hi)
 
     parallel(task, ranges)
 
@@ -310,5 +324,21 @@ def _layer(
 def describe(
     x_shape: tuple[int, ...], weight_shape: tuple[int, ...], dtype: Any, slide: Slide, groups: int = 1
 ) -> dict[str, Any]:
-    """How `convolve` would go about such arrays: the method, its tile and the bytes of scratch a thread needs."""
-    return {"method": "taps", "tile": None, "workspace": 0}
+    """How `convolve` would go about such arrays.
+
+    "method" is what becomes of the input: read as it is but for its border ("direct"), the same by neighbouring rows of
+    outputs together ("rows"), or laid out as the window's columns or all of its cells see it. "tile" is how many output
+    channels and places are summed at a time in registers, "workspace" the bytes of scratch that each thread needs.
+    """
+    dtype = np.dtype(dtype)
+    outputs, channels = weight_shape[0] // groups, weight_shape[1]
+    samples, volume = x_shape[0], _as_volume(slide)
+    if _is_dense(slide) and samples > 1 and groups == 1:
+        channels, samples, volume = prod(weight_shape[1:]), 1, _pointwise(min(samples, _DENSE))
+    layer = planned(samples, groups, channels, outputs, dtype.itemsize, volume)
+    method = {DIRECT: "direct", COLUMNS: "columns", CELLS: "cells", SHARED: "rows"}[layer.layout]
+    lanes = host().vector_bytes // dtype.itemsize
+    tile = (BLOCK_CHANNELS, BLOCK_COLUMNS[host().vector_bytes] * lanes)
+    if layer.layout == SHARED:
+        tile = (1, SHARED_ROWS * SHARED_COLUMNS * lanes)
+    return {"method": method, "tile": tile, "workspace": sum(layer.space) * dtype.itemsize}

@@ -1,7 +1,7 @@
 """Convolution layers: sums over taps for blocks of output channels and places.
 
-A block's weights are read as they are, one number for a whole row of places; what the window's cells see at these places
-lies in vectors. Each output is one chain of multiply-adds in the weights' own order, whatever the blocks.
+A block's weights are read as they are, one number for a whole row of places; what the window's cells see at these
+places lies in vectors. Each output is one chain of multiply-adds in the weights' own order, whatever the blocks.
 """
 
 from collections.abc import Callable
@@ -9,13 +9,9 @@ from typing import Any
 
 from numba import types
 
+from sigconv.engines.cpu import conv_sizes as of
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.block_tiles import beyond, block_shape, window_of
-from sigconv.engines.cpu.conv_sizes import (
-    APART, BLOCK, BLOCK_COLUMNS, BLOCK_INPUTS, CHANNEL, CHANNELS, DIRECT, KERNEL_CELLS, KERNEL_DEPTH, LAYOUT, LINE_STEP,
-    OUT_SAMPLE_STEP, OUT_VOLUME, OUT_WIDTH, OUTPUTS, PHASE, PHASES, PITCH, ROW_STEP, ROWS, SAMPLE_STEP, SAMPLES,
-    SHARED_CELLS, SHARED_COLUMNS, SHARED_ROWS, START, TO, VOLUME, WIDE,
-)  # fmt: skip
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.pack import layer_out, unfolder
 from sigconv.engines.cpu.target import host
@@ -24,7 +20,7 @@ from sigconv.engines.cpu.target import host
 def _strip(real: types.Float, rows: int) -> Callable[..., Any]:
     """Sums for ``rows`` channels over lines of n places each, from the bias on or from what y holds."""
     lanes = host().vector_bytes * 8 // real.bitwidth
-    size, spread, load, store, fma = block_shape(real, rows, BLOCK_COLUMNS[host().vector_bytes], lanes)
+    size, spread, load, store, fma = block_shape(real, rows, of.BLOCK_COLUMNS[host().vector_bytes], lanes)
     _, spread_part, load_part, store_part, fma_part = block_shape(real, rows, 1, lanes, True)
 
     @inlined
@@ -89,52 +85,50 @@ def layer(real: types.Float) -> tuple[str, Callable[..., None]]:
     lay_out, multiply = layer_out(real, unfold), _multiplier(real)
 
     def run(x, w, bias, y, p, u, s, maps, places, sizes, blocks, lo, hi):
-        channels, cells, layout = sizes[CHANNELS], sizes[KERNEL_CELLS], sizes[LAYOUT]
+        channels, cells, layout = sizes[of.CHANNELS], sizes[of.KERNEL_CELLS], sizes[of.LAYOUT]
         step = channels * cells
         for k in range(lo, hi):
-            block = beyond(blocks, k * BLOCK)
-            samples, rows, cols, outputs = block[SAMPLES], block[ROWS], block[WIDE], block[OUTPUTS]
+            block = beyond(blocks, k * of.BLOCK)
+            samples, rows, cols, outputs = block[of.SAMPLES], block[of.ROWS], block[of.WIDE], block[of.OUTPUTS]
             size = rows * cols
             source, line, lines, width, row = u, 0, 1, samples * size, 0
-            target, to, apart = y, block[TO], sizes[OUT_VOLUME]
-            if layout == DIRECT:
-                source, line, lines, width, row = p, sizes[LINE_STEP], rows, cols, sizes[OUT_WIDTH]
+            target, to, apart = y, block[of.TO], sizes[of.OUT_VOLUME]
+            if layout == of.DIRECT:
+                source, line, lines, width, row = p, sizes[of.LINE_STEP], rows, cols, sizes[of.OUT_WIDTH]
             elif samples > 1:
-                target, to, apart = s, 0, sizes[APART]
-            first = block[CHANNEL] * step
-            for c in range(0, channels, sizes[BLOCK_INPUTS]):
-                some = min(sizes[BLOCK_INPUTS], channels - c)
+                target, to, apart = s, 0, sizes[of.APART]
+            first = block[of.CHANNEL] * step
+            for c in range(0, channels, sizes[of.BLOCK_INPUTS]):
+                some = min(sizes[of.BLOCK_INPUTS], channels - c)
                 for n in range(samples):
-                    at = block[START] + n * sizes[SAMPLE_STEP] + c * sizes[VOLUME]
+                    at = block[of.START] + n * sizes[of.SAMPLE_STEP] + c * sizes[of.VOLUME]
                     lay_out(x, at, some, rows, cols, n * size, p, u, maps, sizes, block)
                 multiply(
-                    source, line, lines, width, places, some * cells, w, first + c * cells, step, bias, block[CHANNEL],
-                    outputs, c == 0, target, to, row, apart,
+                    source, line, lines, width, places, some * cells, w, first + c * cells, step, bias,
+                    block[of.CHANNEL], outputs, c == 0, target, to, row, apart,
                 )  # fmt: skip
             if samples > 1:
                 alone = min(outputs, 1)
                 for n in range(samples):
                     for o in range(outputs):
-                        to = block[TO] + n * sizes[OUT_SAMPLE_STEP] + o * sizes[OUT_VOLUME]
+                        to = block[of.TO] + n * sizes[of.OUT_SAMPLE_STEP] + o * sizes[of.OUT_VOLUME]
                         unfold(s, o * apart + n * size, size, alone, size, alone, y, to)
 
     return "xxxxxxxllllii", run
 
 
 def shared(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """As `layer`, for few channels and windows of SHARED_CELLS x SHARED_CELLS that move by one row or two."""
+    """As `layer`, for few channels and windows of of.SHARED_CELLS x of.SHARED_CELLS that move by one row or two."""
     lay_out = layer_out(real, unfolder(real))
     lanes = host().vector_bytes * 8 // real.bitwidth
-    wide, narrow = (
-        [
-            block_shape(real, SHARED_ROWS, columns, lanes, columns == 1),
-            t.shape(real, SHARED_ROWS * columns, lanes).spread,
-        ]
-        + [window_of(real, SHARED_ROWS, columns, lanes, SHARED_CELLS, step) for step in (1, 2)]
-        for columns in (SHARED_COLUMNS, 1)
+    wide = block_shape(real, of.SHARED_ROWS, of.SHARED_COLUMNS, lanes)
+    narrow = block_shape(real, of.SHARED_ROWS, 1, lanes, True)
+    size, store, store_part = wide.size, wide.store, narrow.store
+    spread, spread_part = (t.shape(real, of.SHARED_ROWS * columns, lanes).spread for columns in (of.SHARED_COLUMNS, 1))
+    (by_one, by_two), (part_by_one, part_by_two) = (
+        [window_of(real, of.SHARED_ROWS, columns, lanes, of.SHARED_CELLS, step) for step in (1, 2)]
+        for columns in (of.SHARED_COLUMNS, 1)
     )
-    size, store, spread, by_one, by_two = wide[0].size, wide[0].store, *wide[1:]
-    store_part, spread_part, part_by_one, part_by_two = narrow[0].store, *narrow[1:]
 
     @inlined
     def three_rows(p, at, plane, planes, pitch, places, step, w, first, value, y, to, row, width):
@@ -143,40 +137,40 @@ def shared(real: types.Float) -> tuple[str, Callable[..., None]]:
             acc = spread(value)
             for q in range(planes):
                 if step == 1:
-                    acc = by_one(acc, p, at + k + q * plane, pitch, places, w, first + q * SHARED_CELLS**2)
+                    acc = by_one(acc, p, at + k + q * plane, pitch, places, w, first + q * of.SHARED_CELLS**2)
                 else:
-                    acc = by_two(acc, p, at + k + q * plane, pitch, places, w, first + q * SHARED_CELLS**2)
+                    acc = by_two(acc, p, at + k + q * plane, pitch, places, w, first + q * of.SHARED_CELLS**2)
             store(acc, y, to + k, row, size)
             k += size
         while k < width:
             part = spread_part(value)
             for q in range(planes):
                 if step == 1:
-                    part = part_by_one(part, p, at + k + q * plane, pitch, places, w, first + q * SHARED_CELLS**2)
+                    part = part_by_one(part, p, at + k + q * plane, pitch, places, w, first + q * of.SHARED_CELLS**2)
                 else:
-                    part = part_by_two(part, p, at + k + q * plane, pitch, places, w, first + q * SHARED_CELLS**2)
+                    part = part_by_two(part, p, at + k + q * plane, pitch, places, w, first + q * of.SHARED_CELLS**2)
             store_part(part, y, to + k, row, width - k)
             k += lanes
 
     def run(x, w, bias, y, p, maps, places, sizes, blocks, lo, hi):
-        channels, width, pitch = sizes[CHANNELS], sizes[OUT_WIDTH], sizes[PITCH]
-        planes, plane = channels * sizes[KERNEL_DEPTH], sizes[PHASES] * sizes[PHASE]
+        channels, width, pitch = sizes[of.CHANNELS], sizes[of.OUT_WIDTH], sizes[of.PITCH]
+        planes, plane = channels * sizes[of.KERNEL_DEPTH], sizes[of.PHASES] * sizes[of.PHASE]
         for k in range(lo, hi):
-            block = beyond(blocks, k * BLOCK)
-            rows, cols = block[ROWS], block[WIDE]
-            lay_out(x, block[START], channels, rows, cols, 0, p, p, maps, sizes, block)
-            for o in range(block[OUTPUTS]):
-                channel = block[CHANNEL] + o
-                first = channel * channels * sizes[KERNEL_CELLS]
-                to = block[TO] + o * sizes[OUT_VOLUME]
+            block = beyond(blocks, k * of.BLOCK)
+            rows, cols = block[of.ROWS], block[of.WIDE]
+            lay_out(x, block[of.START], channels, rows, cols, 0, p, p, maps, sizes, block)
+            for o in range(block[of.OUTPUTS]):
+                channel = block[of.CHANNEL] + o
+                first = channel * channels * sizes[of.KERNEL_CELLS]
+                to = block[of.TO] + o * sizes[of.OUT_VOLUME]
                 i = 0
                 while i < rows:
-                    i = min(i, rows - SHARED_ROWS)  # rows may be summed twice: the same bits once more
+                    i = min(i, rows - of.SHARED_ROWS)  # rows may be summed twice: the same bits once more
                     three_rows(
-                        p, i * sizes[LINE_STEP], plane, planes, pitch, places, sizes[ROW_STEP], w, first, bias[channel],
-                        y, to + i * width, width, cols,
+                        p, i * sizes[of.LINE_STEP], plane, planes, pitch, places, sizes[of.ROW_STEP], w, first,
+                        bias[channel], y, to + i * width, width, cols,
                     )  # fmt: skip
-                    i += SHARED_ROWS
+                    i += of.SHARED_ROWS
 
     return "xxxxxllllii", run
 

@@ -5,13 +5,9 @@ from typing import Any
 
 from numba import types
 
+from sigconv.engines.cpu import conv_sizes as of
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.block_tiles import beyond, block_shape, every_other_of, load_between_of
-from sigconv.engines.cpu.conv_sizes import (
-    APART, BEFORE, BORDERED, CELL_COUNT, CELL_MAP, CELL_STEP, COLUMN_REACH, COLUMN_START, COLUMN_STEP, COLUMNS, DEPTH_GAP,
-    DEPTH_START, HEIGHT, KERNEL_DEPTH, LAYOUT, LEFT_MAP, PHASE, PHASES, PITCH, RIGHT_MAP, ROW_MAP, ROW_REACH, ROW_START,
-    ROW_STEP, VOLUME, WIDTH, ZERO_MAP,
-)  # fmt: skip
 from sigconv.engines.cpu.kernels import inlined
 from sigconv.engines.cpu.target import host
 
@@ -126,14 +122,14 @@ def unfolder(real: types.Float) -> Callable[..., Any]:
     @inlined
     def unfold(p, at, step, rows, width, short, u, to):
         end = to + rows * width
-        for r in range(rows - short):
+        for _ in range(rows - short):
             k = 0
             while k < width:
                 store(load(p, at + k, 0, lanes), u, to + k, 0, lanes)
                 k += lanes
             at += step
             to += width
-        for r in range(min(rows, short)):
+        for _ in range(min(rows, short)):
             k = 0
             while k < width:
                 store_part(load(p, at + k, 0, lanes), u, to + k, 0, end - to - k)
@@ -151,28 +147,28 @@ def layer_out(real: types.Float, unfold: Callable[..., Any]) -> Callable[..., An
 
     @inlined
     def lay_out(x, at, channels, rows, cols, n, p, u, maps, sizes, block):
-        height, width, kd, step = sizes[HEIGHT], sizes[WIDTH], sizes[KERNEL_DEPTH], sizes[COLUMN_STEP]
-        n_rows = (rows - 1) * sizes[ROW_STEP] + sizes[ROW_REACH]
-        n_columns = (cols - 1) * step + sizes[COLUMN_REACH]
-        phases, phase, pitch = sizes[PHASES], sizes[PHASE], sizes[PITCH]
+        height, width, kd, step = sizes[of.HEIGHT], sizes[of.WIDTH], sizes[of.KERNEL_DEPTH], sizes[of.COLUMN_STEP]
+        n_rows = (rows - 1) * sizes[of.ROW_STEP] + sizes[of.ROW_REACH]
+        n_columns = (cols - 1) * step + sizes[of.COLUMN_REACH]
+        phases, phase, pitch = sizes[of.PHASES], sizes[of.PHASE], sizes[of.PITCH]
         left, right, starts = (
-            beyond(maps, sizes[LEFT_MAP]), beyond(maps, sizes[RIGHT_MAP]), beyond(maps, sizes[CELL_MAP]),
+            beyond(maps, sizes[of.LEFT_MAP]), beyond(maps, sizes[of.RIGHT_MAP]), beyond(maps, sizes[of.CELL_MAP]),
         )  # fmt: skip
-        cells, cell_step, apart = sizes[CELL_COUNT], sizes[CELL_STEP], sizes[APART]
-        unfolded = n_rows if sizes[LAYOUT] == COLUMNS else rows
+        cells, cell_step, apart = sizes[of.CELL_COUNT], sizes[of.CELL_STEP], sizes[of.APART]
+        unfolded = n_rows if sizes[of.LAYOUT] == of.COLUMNS else rows
         short = (lanes - 1) // cols + 1
         for c in range(channels):
             for a in range(kd):
-                z = maps[block[DEPTH_START] + a * sizes[DEPTH_GAP]]
-                which = beyond(maps, sizes[ROW_MAP] + block[ROW_START] if z >= 0 else sizes[ZERO_MAP])
+                z = maps[block[of.DEPTH_START] + a * sizes[of.DEPTH_GAP]]
+                which = beyond(maps, sizes[of.ROW_MAP] + block[of.ROW_START] if z >= 0 else sizes[of.ZERO_MAP])
                 to = (c * kd + a) * phases * phase
                 pad(
-                    x, at + max(z, 0) * height * width, width, which, n_rows, sizes[BEFORE], left, right,
-                    sizes[BORDERED], block[COLUMN_START], n_columns, step, phases, p, to, phase, pitch,
+                    x, at + max(z, 0) * height * width, width, which, n_rows, sizes[of.BEFORE], left, right,
+                    sizes[of.BORDERED], block[of.COLUMN_START], n_columns, step, phases, p, to, phase, pitch,
                 )  # fmt: skip
                 for k in range(cells):
                     unfold(p, to + starts[k], cell_step, unfolded, cols, short, u, n + k * apart)
                 n += cells * apart
-            at += sizes[VOLUME]
+            at += sizes[of.VOLUME]
 
     return lay_out
