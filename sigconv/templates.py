@@ -179,15 +179,18 @@ class _Match:
                 values[rim] = beyond
             mean = means(values, self.windows, "constant", 0.0)[outputs]
             square = means(values * values, self.windows, "constant", 0.0)[outputs]
+            noise = 0.0
         else:
+            squares = values * values
+            noise = _NOISE * np.linalg.norm(squares) / np.sqrt(self.count)  # what transforms spread
             mean = self._correlated(values, self.mask_transform, outputs) / self.count
-            square = self._correlated(values * values, self.mask_transform, outputs) / self.count
+            square = self._correlated(squares, self.mask_transform, outputs) / self.count
             if edged:
                 part = self._outside(self.mask.astype(np.float64), inside, outputs) / self.count
                 mean += part * beyond
                 square += part * beyond**2
         variance = square - mean * mean
-        flat = ~(variance > _NOISE * square)
+        flat = ~(variance > _NOISE * square + noise)
         score = np.clip(fits / np.sqrt(np.where(flat, 1.0, variance) * self.count), -1, 1)
         score[flat] = 0
         return score

@@ -9,7 +9,7 @@ from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.separable import DEEP, Kind, lanes_of, read_as, separable
 from sigconv.engines.cpu.row_tiles import reader, writer
-from sigconv.engines.cpu.running_tiles import part_reader, part_writer
+from sigconv.engines.cpu.running_tiles import added, part_reader, part_writer
 
 LETTERS = "bblb"
 
@@ -49,7 +49,7 @@ def same(real: types.Float) -> tuple[str, Callable[..., None]]:
 
         return store_means
 
-    return LETTERS, separable(Kind(real, read_as("real", real), reader("real", real, 1, 1), t.add, finish, False))
+    return LETTERS, separable(Kind(real, read_as("real", real), reader("real", real, 1, 1), added, finish, False))
 
 
 def wide(real: types.Float) -> tuple[str, Callable[..., None]]:
@@ -80,7 +80,7 @@ def wide(real: types.Float) -> tuple[str, Callable[..., None]]:
 
         return store_means
 
-    return LETTERS, separable(Kind(wider, read, read_one, t.add, finish, False))
+    return LETTERS, separable(Kind(wider, read, read_one, added, finish, False))
 
 
 def of_bytes(real: types.Float) -> tuple[str, Callable[..., None]]:
@@ -98,7 +98,7 @@ def of_bytes(real: types.Float) -> tuple[str, Callable[..., None]]:
 
         return store_means
 
-    return LETTERS, separable(Kind(real, read_as("uint8", real), reader("uint8", real, 1, 1), t.add, finish, False))
+    return LETTERS, separable(Kind(real, read_as("uint8", real), reader("uint8", real, 1, 1), added, finish, False))
 
 
 compile_kernel = compiler({"same": same, "wide": wide, "of_bytes": of_bytes})

@@ -8,10 +8,10 @@ from numba import types
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.separable import Kind, read_as, separable
 from sigconv.engines.cpu.row_tiles import reader, writer
-from sigconv.engines.cpu.running_tiles import larger, part_writer, smaller
+from sigconv.engines.cpu.running_tiles import Join, chosen, part_writer
 
 
-def _extremes(number: Any, join: Callable[..., Any]) -> tuple[str, Callable[..., None]]:
+def _extremes(number: Any, join: Join) -> tuple[str, Callable[..., None]]:
     def finish(whole: bool) -> Callable[..., Any]:
         store = writer("real") if whole else part_writer("real")
 
@@ -28,27 +28,27 @@ def _extremes(number: Any, join: Callable[..., Any]) -> tuple[str, Callable[...,
 
 
 def largest(real: types.Float) -> tuple[str, Callable[..., None]]:
-    return _extremes(real, larger)
+    return _extremes(real, chosen(">"))
 
 
 def smallest(real: types.Float) -> tuple[str, Callable[..., None]]:
-    return _extremes(real, smaller)
+    return _extremes(real, chosen("<"))
 
 
 def largest_byte(_: types.Float) -> tuple[str, Callable[..., None]]:
-    return _extremes(types.uint8, larger)
+    return _extremes(types.uint8, chosen(">"))
 
 
 def smallest_byte(_: types.Float) -> tuple[str, Callable[..., None]]:
-    return _extremes(types.uint8, smaller)
+    return _extremes(types.uint8, chosen("<"))
 
 
 def largest_integer(_: types.Float) -> tuple[str, Callable[..., None]]:
-    return _extremes(types.int64, larger)
+    return _extremes(types.int64, chosen(">"))
 
 
 def smallest_integer(_: types.Float) -> tuple[str, Callable[..., None]]:
-    return _extremes(types.int64, smaller)
+    return _extremes(types.int64, chosen("<"))
 
 
 compile_kernel = compiler(

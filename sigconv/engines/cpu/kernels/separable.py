@@ -5,8 +5,8 @@ Down: rows are cut into blocks as long as the window. A window that is no block 
     w[i] = (x[i] + .. + x[end of block]) + (x[start of next block] + .. + x[i + k - 1]),
 
 so it takes what was joined back from the block's end and what is joined on from there: three operations a number for
-any size. Along: windows of 2, 4, 8, .. numbers are made of two of half the size; sums take those whose sizes the
-binary digits of k name, maxima two that overlap. Nothing is ever taken away again, so nothing that left a window
+any size. Along: windows of 2, 4, 8, .. numbers are made of two of half the size, and a window consists of those whose
+sizes the binary digits of k name, the largest first. Nothing is ever taken away again, so nothing that left a window
 leaves a trace.
 
 Pointers are to bytes and places count numbers. `running_sizes` tells what the numbers of the first table mean.
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from sigconv.engines.cpu import running_sizes as z
 from sigconv.engines.cpu.kernels import inlined
 from sigconv.engines.cpu.row_tiles import reader, writer
-from sigconv.engines.cpu.running_tiles import part_reader
+from sigconv.engines.cpu.running_tiles import Join, doubling, joined_by, part_reader
 from sigconv.engines.cpu.target import host
 
 DEEP = 4  # vectors of a tile
@@ -30,15 +30,19 @@ class Kind(NamedTuple):
     ``read(whole)`` makes (pointer, place, present) -> tile, ``read_one`` is (pointer, place) -> tile of one number,
     ``finish(whole)`` makes (tile, divisor, pointer, place,
     present, form), which stores; a tile is DEEP vectors where it is ``whole``, else one, of which only so many numbers
-    are ``present``. ``join`` joins two tiles, and ``overlapping`` tells whether a number may be joined twice.
+    are ``present``. ``emit`` joins two vectors, and ``overlapping`` tells whether a number may be joined twice.
     """
 
     number: Any
     read: Callable[[bool], Callable[..., Any]]
     read_one: Callable[..., Any]
-    join: Callable[..., Any]
+    emit: Join
     finish: Callable[[bool], Callable[..., Any]]
     overlapping: bool
+
+    @property
+    def join(self) -> Callable[..., Any]:
+        return joined_by(self.emit)
 
 
 def lanes_of(number: Any) -> int:
@@ -138,7 +142,9 @@ def separable(kind: Kind) -> Callable[..., None]:
     back, ahead = _over(_back, kind), _over(_ahead, kind)
     result, result_part = _result(kind, True), _result(kind, False)
     read_one, load_one = kind.read_one, reader("real", kind.number, 1, 1)
-    load, store, join, overlapping = _loader(kind, True), writer("real"), kind.join, kind.overlapping
+    overlapping = kind.overlapping
+    load, load_vector, store, join = _loader(kind, True), _loader(kind, False), writer("real"), kind.join
+    begin, step_back, whole_windows, part_windows = doubling(kind.emit, kind.number, lanes, kind.overlapping)
 
     @inlined
     def ends(x, at, numbers, r, s, row):
@@ -175,32 +181,52 @@ def separable(kind: Kind) -> Callable[..., None]:
             i += lanes
 
     @inlined
+    def short_windows(s, row, k, n, part, acc):
+        """part[i] = the windows of ``lanes`` numbers from s[row + i] on, acc[i] = the shorter ones; n of each."""
+        state = begin()
+        for i in range((n - 1) // lanes * lanes, -1, -lanes):
+            state = step_back(state, load_vector(s, row + i), k)
+            if k >= lanes:
+                store(whole_windows(state), s, part + i)
+            store(part_windows(state), s, acc + i)
+
+    @inlined
     def along(numbers, s, row, part, y, to):
-        """The windows of a row."""
+        """The windows of a row: of two that overlap, or of those of which k consists, the largest first."""
         k, step, n = numbers[z.ALONG], numbers[z.STEP], numbers[z.OUT]
         divisor, form = numbers[z.COUNT], numbers[z.FORM]
         acc = part + numbers[z.LINE]
-        p = 1  # s[here + i] joins p numbers
+        p = 1  # s[here + i] joins p numbers, and s[rest + i] as many as k has below that
         here = row
-        done = 0  # numbers of a window that are joined already, at s[there + i]
-        there = row
+        rest = row
+        if step == 1 and k > 1:
+            short_windows(s, row, k, n + k - 1, part, acc)
+            p = lanes
+            here = part
+            rest = acc
+            if overlapping and k < lanes:
+                here = acc
+                while p > k:
+                    p >>= 1
         while 2 * p <= k:
+            below = k % p
             if k & p and not overlapping:
-                if done > 0:
-                    pairs(s, there, here + done * step, acc, n)
-                    there = acc
+                if below:
+                    pairs(s, here, rest + p * step, acc, n + (k - p - below) * step)
+                    rest = acc
                 elif p > 1:
-                    for i in range(0, n, big):
+                    for i in range(0, n + (k - p) * step, big):
                         store(load(s, here + i), s, acc + i)
-                    there = acc
-                done += p
+                    rest = acc
             pairs(s, here, here + p * step, part, n + (k - 2 * p) * step)
             here = part
             p *= 2
-        if overlapping:
+        if k < p:
+            results(s, rest, rest, False, divisor, y, to, n, form)
+        elif overlapping:
             results(s, here, here + (k - p) * step, k > p, divisor, y, to, n, form)
         else:
-            results(s, there if done > 0 else here, here + done * step, done > 0, divisor, y, to, n, form)
+            results(s, here, rest + p * step, k > p, divisor, y, to, n, form)
 
     @inlined
     def block(x, at, numbers, start, s, to):
