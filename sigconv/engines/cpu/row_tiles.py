@@ -14,6 +14,7 @@ from numba.extending import intrinsic
 from sigconv.engines.cpu.tile import Tile, _math, at_index, pack, spread_scalar, unpack
 
 _BYTES = types.CPointer(types.uint8)
+_MOST = {1: 4, 2: 4, 3: 4, 4: 2}  # taps that share what is loaded, by the rows that they are added to
 _INTEGERS = {"uint8": (8, False), "uint16": (16, False), "int16": (16, True)}
 
 
@@ -28,10 +29,10 @@ class RowShape(NamedTuple):
 def row_shape(dtype: Any, rows: int, columns: int, lanes: int) -> RowShape:
     """Constructors for tiles of ``rows`` x ``columns`` vectors of ``lanes`` numbers.
 
-    ``fma(first, last)(tile, x, at, w, j, n, places, of, close)`` adds x[at + places[of + b] + ..] * w[j + b - (r - first) * n]
-    to the rows r in [first, last), for b = 0, 1, .. n - 1 in this order. Where the places are ``close``, 0, 1, .. n - 1, what
-    is loaded for several b is shifted in registers: a vector that lies across two cache lines is slow to load. ``row[r]``
-    is a row as a plain tile.
+    ``fma(first, last)(tile, x, at, w, j, n, places, of, close)`` adds x[at + places[of + b] + ..] times the weight
+    w[j + b - (r - first) * n] to the rows r in [first, last), for b = 0, 1, .. n - 1 in this order. Where the places are
+    ``close``, 0, 1, .. n - 1, what is loaded for several b is shifted in registers: a vector that lies across two cache
+    lines is slow to load. ``row[r]`` is a row as a plain tile.
     """
     tile = Tile(dtype, rows * columns, lanes)
     pointer, places = types.CPointer(dtype), types.CPointer(types.int64)
@@ -59,15 +60,25 @@ def row_shape(dtype: Any, rows: int, columns: int, lanes: int) -> RowShape:
                 value, p, i, weights, first_weight, many, table, begin, together = args
                 sums = [cgutils.alloca_once_value(builder, v) for v in unpack(builder, tile, value)]
                 number = ir.IntType(64)
-                zero, two, four = (ir.Constant(number, k) for k in (0, 2, 4))
+                done = ir.Constant(number, 0)
                 together = builder.icmp_unsigned("!=", together, ir.Constant(together.type, 0))
-                done = builder.select(together, builder.and_(many, ir.Constant(number, ~3)), zero)
-                with cgutils.for_range_slice(builder, zero, done, four, number) as (b, _):
-                    add(builder, sums, p, builder.add(i, b), weights, builder.add(first_weight, b), many, 4)
-                pair = builder.and_(together, builder.icmp_signed(">=", builder.sub(many, done), two))
-                with builder.if_then(pair):
-                    add(builder, sums, p, builder.add(i, done), weights, builder.add(first_weight, done), many, 2)
-                done = builder.add(done, builder.select(pair, two, zero))
+                most = _MOST[last - first]
+                size = ir.Constant(number, most)
+                whole = builder.and_(many, ir.Constant(number, -most))
+                whole = builder.select(together, whole, done)
+                with cgutils.for_range_slice(builder, done, whole, size, number) as (b, _):
+                    add(builder, sums, p, builder.add(i, b), weights, builder.add(first_weight, b), many, most)
+                done = whole
+                while most > 2:
+                    most //= 2
+                    size = ir.Constant(number, most)
+                    enough = builder.icmp_signed(">=", builder.sub(many, done), size)
+                    enough = builder.and_(together, enough)
+                    with builder.if_then(enough):
+                        add(
+                            builder, sums, p, builder.add(i, done), weights, builder.add(first_weight, done), many, most
+                        )
+                    done = builder.add(done, builder.select(enough, size, ir.Constant(number, 0)))
                 with cgutils.for_range_slice(builder, done, many, ir.Constant(number, 1), number) as (b, _):
                     at = builder.add(i, builder.load(builder.gep(table, [builder.add(begin, b)])))
                     add(builder, sums, p, at, weights, builder.add(first_weight, b), many, 1)

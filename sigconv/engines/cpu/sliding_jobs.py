@@ -9,8 +9,8 @@ import numpy as np
 from sigconv.borders import index_of
 from sigconv.engines.cpu import sizes
 from sigconv.engines.cpu.compile import address, kernel
-from sigconv.engines.cpu.target import host
 from sigconv.engines.cpu.scratch import scratch
+from sigconv.engines.cpu.target import host
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.sliding import Sliding
 

@@ -169,7 +169,7 @@ def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str
             # what is read where it lies: rows and, by whole tiles, columns whose windows see no border
             upper, lower, inner, outer = all_rows, all_rows, block, block
             if direct and g[COLUMN_STEP] == 1:
-                inner = width if left < g[BEFORE] else 0
+                inner = max(width, g[BEFORE] - left) if left < g[BEFORE] else 0
                 outer = min(block, g[IN_COLUMNS] + g[BEFORE] - g[REACH] - left)
                 if outer < block:
                     outer = min(outer, block - width)
