@@ -9,6 +9,7 @@ WINDOWS = (
     {"kernel_size": 3, "stride": 1, "padding": 1},
     {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True},
     {"kernel_size": 4, "stride": 3, "padding": 2},
+    {"kernel_size": 4, "padding": 1},
     {"kernel_size": 3, "stride": 2, "padding": 1, "dilation": 2},
     {"kernel_size": 13, "stride": 1, "padding": 6},
     {"kernel_size": 12, "stride": 2, "padding": 5},
@@ -55,7 +56,8 @@ def pool_cases(rng):
         for output in (1, 2, 7, 20):
             x = rng.standard_normal((2, 6, width)).astype(dtype)
             yield f"{output} windows over {x.shape} {dtype.__name__}", lambda x=x, output=output: fit(x, output)
-    for dtype, n in itertools.product((np.float32, np.float64), (2, 33, 4097, 9000)):
+    whole = (sc.global_avg_pool, sc.global_max_pool, sc.global_lp_pool)
+    for dtype, n in itertools.product((np.float32, np.float64), (2, 33, 129, 4097, 20000)):
         x = rng.standard_normal((2, n)).astype(dtype)
         yield f"unpooling {n} {dtype.__name__}", lambda x=x: unpool(x)
-        yield f"of all {n} {dtype.__name__}", lambda x=x: [sc.global_avg_pool(x[None]), sc.global_max_pool(x[None])]
+        yield f"of all {n} {dtype.__name__}", lambda x=x[None]: [pool(x) for pool in whole]

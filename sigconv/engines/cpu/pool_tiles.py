@@ -28,8 +28,8 @@ def _suffix(tile: Tile) -> str:
     return f"v{tile.lanes}{kind}.p0"
 
 
-def load_some(dtype: Any, lanes: int) -> Callable[..., Any]:
-    """An intrinsic: one vector from pointer[at], of which only the first n numbers are read; the others are zero."""
+def load_some(dtype: Any, lanes: int, others: float = 0.0) -> Callable[..., Any]:
+    """An intrinsic: one vector from pointer[at], of which the first n numbers are read; the ``others`` are given."""
     tile = Tile(dtype, 1, lanes)
 
     @intrinsic
@@ -40,8 +40,8 @@ def load_some(dtype: Any, lanes: int) -> Callable[..., Any]:
             where = at_index(builder, p, i, 0, tile.vector)
             kind = ir.FunctionType(tile.vector, [where.type, _NUMBER, mask.type, tile.vector])
             function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.{_suffix(tile)}")
-            nothing = ir.Constant(tile.vector, None)
-            return pack(builder, tile, [builder.call(function, [where, _NUMBER(tile.align), mask, nothing])])
+            given = tile.constant(others)
+            return pack(builder, tile, [builder.call(function, [where, _NUMBER(tile.align), mask, given])])
 
         return tile(types.CPointer(dtype), types.int64, types.int64), codegen
 
@@ -64,25 +64,29 @@ def store_some(_: Any, tile: Any, pointer: Any, at: Any, n: Any) -> Any:
     return types.none(tile, types.CPointer(tile.dtype), types.int64, types.int64), codegen
 
 
-def load_every_other(dtype: Any, count: int, lanes: int) -> Callable[..., Any]:
-    """An intrinsic: a tile of pointer[at], pointer[at + 2], ..; the number after the last is read, too."""
-    tile = Tile(dtype, count, lanes)
+def load_even(dtype: Any, lanes: int, step: int = 2) -> Callable[..., Any]:
+    """An intrinsic: one vector of pointer[at], pointer[at + step], ..; all ``step * lanes`` numbers are read.
+
+    ``step`` is a power of two: pairs of vectors are left with every other number until one vector is left.
+    """
+    tile = Tile(dtype, 1, lanes)
 
     @intrinsic
-    def load_even(_: Any, pointer: Any, at: Any) -> Any:
+    def load_steps(_: Any, pointer: Any, at: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             p, i = args
             even = ir.Constant(ir.VectorType(_NUMBER, lanes), [2 * k for k in range(lanes)])
             vectors = [
-                builder.load(at_index(builder, p, i, k * lanes, tile.vector), align=tile.align)
-                for k in range(2 * count)
+                builder.load(at_index(builder, p, i, k * lanes, tile.vector), align=tile.align) for k in range(step)
             ]
-            pairs = zip(vectors[::2], vectors[1::2], strict=True)
-            return pack(builder, tile, [builder.shuffle_vector(a, b, even) for a, b in pairs])
+            while len(vectors) > 1:
+                pairs = zip(vectors[::2], vectors[1::2], strict=True)
+                vectors = [builder.shuffle_vector(a, b, even) for a, b in pairs]
+            return pack(builder, tile, vectors)
 
         return tile(types.CPointer(dtype), types.int64), codegen
 
-    return load_even
+    return load_steps
 
 
 def load_every(dtype: Any, lanes: int) -> Callable[..., Any]:
@@ -156,12 +160,16 @@ def greater(_: Any, a: Any, b: Any) -> Any:
 
 
 def _fold(name: str, join: Callable[..., Any]) -> Callable[..., Any]:
-    """An intrinsic that joins the numbers of one vector: the halves, then the halves of what that gives."""
+    """An intrinsic that joins all numbers of a tile: halves of its vectors, then halves of the vector that is left."""
 
     @intrinsic
     def folded(_: Any, tile: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            (vector,) = unpack(builder, tile, args[0])
+            vectors = unpack(builder, tile, args[0])
+            while len(vectors) > 1:
+                half = len(vectors) // 2
+                vectors = [join(builder, tile, *pair) for pair in zip(vectors[:half], vectors[half:], strict=True)]
+            (vector,) = vectors
             half = tile.lanes // 2
             while half:
                 lanes = [(k + half) % tile.lanes for k in range(tile.lanes)]

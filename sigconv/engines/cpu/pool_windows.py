@@ -93,6 +93,11 @@ class Windows:
         return all(axis.cells.min(initial=1) > 0 for axis in self.axes)
 
     @cached_property
+    def everything(self) -> bool:
+        """Whether the one window holds all cells."""
+        return self.output == (1, 1, 1) and all(axis.cells[0] == axis.size for axis in self.axes)
+
+    @cached_property
     def cells(self) -> int:
         """About how many cells are read for a row of outputs."""
         most = [int(axis.cells.max(initial=1)) for axis in self.axes]

@@ -10,6 +10,8 @@ from sigconv.engines.cpu.threads import parallel, split
 
 _GRAIN = 2**17  # cells a thread reads at a time
 _LANES = 16  # numbers in the widest vector
+_PAGE = 4096  # a load waits for a store ahead of it whose address differs by a multiple of this
+_LARGE = 2**20  # bytes of results from which on they are laid out with that in mind
 
 Counts = tuple[np.ndarray, np.ndarray]  # of rows (d, h) and of columns: their products are what sums are divided by
 
@@ -21,9 +23,25 @@ def _ranges(images: int, windows: Windows) -> list[tuple[int, int]]:
     return split(images * deep * high * blocks, max(_GRAIN * blocks // max(windows.cells, 1), 1))
 
 
+def _whole(name: str, x: np.ndarray, over: float, power: int) -> np.ndarray:
+    """Every image joined to one number."""
+    run = kernel(f"pool_whole.{name}", x.dtype)
+    size = int(np.prod(x.shape[1:]))
+    out = np.empty((len(x), 1, 1, 1), x.dtype)
+    source, target = address(x), address(out)
+
+    def task(lo: int, hi: int) -> None:
+        run(source, target, size, over, power, lo, hi)
+
+    parallel(task, split(len(x), max(_GRAIN // size, 1)))
+    return out
+
+
 def _run(name: str, x: np.ndarray, windows: Windows, rows: np.ndarray, columns: np.ndarray, power: int) -> np.ndarray:
+    if windows.everything:
+        return _whole(name, x, float(rows[0] * columns[0]), power)
     run = kernel(f"pool.{name}", x.dtype)
-    out = np.empty((len(x), *windows.output), x.dtype)
+    out = _apart_from(x, (len(x), *windows.output))
     if out.size == 0:
         return out
     plan = windows.plan(power)
@@ -36,6 +54,16 @@ def _run(name: str, x: np.ndarray, windows: Windows, rows: np.ndarray, columns: 
 
     parallel(task, _ranges(len(x), windows))
     return out
+
+
+def _apart_from(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Memory for results, large ones half a page away from where x lies in its own."""
+    size = int(np.prod(shape))
+    if size * x.itemsize < _LARGE:
+        return np.empty(shape, x.dtype)
+    space = np.empty(size * x.itemsize + _PAGE, np.uint8)
+    start = (address(x) // 64 * 64 + _PAGE // 2 - address(space)) % _PAGE
+    return space[start : start + size * x.itemsize].view(x.dtype).reshape(shape)
 
 
 _NO_COUNTS = np.ones(1), np.ones(1)
@@ -63,7 +91,7 @@ def powers(x: np.ndarray, windows: Windows, power: int) -> np.ndarray:
 def greatest_places(x: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     """The greatest numbers and their places in their images, -1 for an empty window."""
     run = kernel("pool_places.greatest", x.dtype)
-    out = np.empty((len(x), *windows.output), x.dtype)
+    out = _apart_from(x, (len(x), *windows.output))
     places = np.empty(out.shape, np.int64)
     if out.size == 0:
         return out, places

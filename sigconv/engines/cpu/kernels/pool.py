@@ -9,78 +9,26 @@ The whole numbers of a pool come in ``plan`` in the order of `pool_sizes.Plan`. 
 """
 
 from collections.abc import Callable
-from math import inf, sqrt
-from typing import Any, NamedTuple
+from math import sqrt
 
 from numba import types
 
 from sigconv.engines.cpu import pool_tiles as p
 from sigconv.engines.cpu import tile as t
-from sigconv.engines.cpu.kernels import compiler, inlined
+from sigconv.engines.cpu.kernels import compiler, inlined, pool_kinds
 from sigconv.engines.cpu.pool_sizes import WIDE
 from sigconv.engines.cpu.target import host
 
 BIG = 4  # vectors that are worked on together
 
 
-class Kind(NamedTuple):
-    """What a pool does with its cells: tiles and numbers are prepared, and joined to those before."""
-
-    nothing: float  # joined to anything it changes nothing
-    prepare: Callable[..., Any]
-    join: Callable[..., Any]
-    join_one: Callable[..., Any]
-    fold: Callable[..., Any]  # joins the numbers of a vector
-    counted: bool = False  # the result is divided by how many cells there were
-    rooted: bool = False  # of sums of squares the root is taken
-    again: bool = False  # a cell may be joined twice
-
-
-def _as_it_is() -> Callable[..., Any]:
-    @inlined
-    def same(x, power):
-        return x
-
-    return same
-
-
-def _greatest(real: types.Float) -> Kind:
-    @inlined
-    def greater(a, b):
-        return b if b > a or b != b else a
-
-    return Kind(-inf, _as_it_is(), p.greater, greater, p.fold_greater, again=True)
-
-
-def _sum(real: types.Float) -> Kind:
-    @inlined
-    def plus(a, b):
-        return a + b
-
-    return Kind(0.0, _as_it_is(), t.add, plus, p.fold_sum, counted=True)
-
-
-def _powers(real: types.Float) -> Kind:
-    mul, absolute = t.mul, t.absolute
-
-    @inlined
-    def power_of(x, power):
-        base = absolute(x)
-        result = base
-        for _ in range(1, power):
-            result = mul(result, base)
-        return result
-
-    return _sum(real)._replace(prepare=power_of, counted=False, rooted=True)
-
-
-def _pool(real: types.Float, kind: Kind) -> tuple[str, Callable[..., None]]:
+def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., None]]:
     lanes = host().vector_bytes * 8 // real.bitwidth
     big = BIG * lanes
     _, _, load_big, spread_big, _ = t.shape(real, BIG, lanes)
     _, _, load, spread, _ = t.shape(real, 1, lanes)
     load_some, load_every = p.load_some(real, lanes), p.load_every(real, lanes)
-    load_every_other = p.load_every_other(real, 1, lanes)
+    load_every_other, load_every_fourth = p.load_even(real, lanes), p.load_even(real, lanes, 4)
     store, store_some, store_every_other = t.store, p.store_some, p.store_every_other
     mul, div, root = t.mul, t.div, p.root
     nothing, prepare, join, join_one, fold = kind.nothing, kind.prepare, kind.join, kind.join_one, kind.fold
@@ -92,6 +40,8 @@ def _pool(real: types.Float, kind: Kind) -> tuple[str, Callable[..., None]]:
             return load(line, at)
         if stride == 2:
             return load_every_other(line, at)
+        if stride == 4:
+            return load_every_fourth(line, at)
         return load_every(line, at, stride)
 
     @inlined
@@ -201,9 +151,7 @@ def _pool(real: types.Float, kind: Kind) -> tuple[str, Callable[..., None]]:
             joined = spare if expand > 1 else line
             joined_to = 0 if expand > 1 else to
             high_rows = height[high + h]
-            join_rows(
-                x, at, depth[deep + d], step_d, high_rows, step_h, right - left, power, joined, joined_to
-            )
+            join_rows(x, at, depth[deep + d], step_d, high_rows, step_h, right - left, power, joined, joined_to)
             if expand > 1:
                 expand_line(spare, right - left, expand, line, to)
             for k in range(max(right * expand - start, 0), stop - start):
@@ -273,17 +221,17 @@ def _pool(real: types.Float, kind: Kind) -> tuple[str, Callable[..., None]]:
 
 def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
     """y = the greatest number of each window, NaN where there is one."""
-    return _pool(real, _greatest(real))
+    return _pool(real, pool_kinds.greatest(real))
 
 
 def total(real: types.Float) -> tuple[str, Callable[..., None]]:
     """y = the sum of each window over row_counts * column_counts."""
-    return _pool(real, _sum(real))
+    return _pool(real, pool_kinds.summed(real))
 
 
 def powers(real: types.Float) -> tuple[str, Callable[..., None]]:
     """y = the sum of |x|**power in each window, of which the square root for a power of 2."""
-    return _pool(real, _powers(real))
+    return _pool(real, pool_kinds.powers(real))
 
 
 compile_kernel = compiler({"greatest": greatest, "total": total, "powers": powers})
