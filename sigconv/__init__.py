@@ -11,7 +11,7 @@ from sigconv import windows
 from sigconv.errors import SigconvError
 
 if TYPE_CHECKING:
-    from sigconv import config, grad, images
+    from sigconv import config, geometry, grad, images
     from sigconv.config import get_num_threads, set_num_threads, show_config
     from sigconv.layers import conv1d, conv2d, conv3d
     from sigconv.linear import convolve, correlate, explain
@@ -119,6 +119,7 @@ __all__ = [
     "correlate",
     "diagnose",
     "explain",
+    "geometry",
     "get_num_threads",
     "global_avg_pool",
     "global_lp_pool",
@@ -152,7 +153,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("config", "grad", "images"):
+    if name in ("config", "geometry", "grad", "images"):
         return import_module(f"sigconv.{name}")
     home = _HOMES.get(name)
     if home is None:
