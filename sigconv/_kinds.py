@@ -1,15 +1,21 @@
 """Which kinds of numbers go in, are computed with, and come out of N-D filters."""
 
+import sys
 from typing import Any
 
 import numpy as np
 
 # below which every whole number is one of the kind
-_EXACT: list[tuple[np.dtype, int]] = [(np.dtype(np.float32), 2**24), (np.dtype(np.float64), 2**53), (np.dtype(np.int64), 2**63)]
+_EXACT: list[tuple[np.dtype, int]] = [
+    (np.dtype(np.float32), 2**24), (np.dtype(np.float64), 2**53), (np.dtype(np.int64), 2**63)
+]  # fmt: skip
 
 
 def numeric_array(name: str, x: Any) -> np.ndarray:
-    """``x`` as an array of booleans, integers, floats or complex numbers, as it lies in memory."""
+    """``x`` as an array of booleans, integers, floats or complex numbers, as it lies in memory.
+
+    What an array of numpy.ma masks becomes NaN.
+    """
     if not isinstance(x, np.ndarray):
         if hasattr(x, "__cuda_array_interface__") or type(x).__module__.startswith("dask"):
             raise TypeError(
@@ -22,7 +28,9 @@ def numeric_array(name: str, x: Any) -> np.ndarray:
             raise ValueError(f"{name} must be an array of numbers: {error}") from None
     if x.dtype.kind not in "biufc":
         raise TypeError(f"{name} must hold numbers, got dtype {x.dtype}")
-    return x
+    if "numpy.ma" in sys.modules and np.ma.is_masked(x):  # which is not imported to learn that it was not
+        x = np.ma.filled(x.astype(x.dtype if x.dtype.kind in "fc" else _float_of(x.dtype)), np.nan)
+    return np.asarray(x)
 
 
 def result_dtype(x: np.dtype, weights: np.dtype) -> np.dtype:
@@ -41,8 +49,8 @@ def _float_of(x: np.dtype) -> np.dtype:
     return np.dtype(np.float32 if x.itemsize <= small else np.float64)
 
 
-def computed_with(x: np.ndarray, weights: np.ndarray, result: np.dtype) -> np.dtype:
-    """The real dtype that sums are made in: one that is exact where the result is an integer.
+def computed_with(result: np.dtype, largest: int) -> np.dtype:
+    """The real dtype that sums are made in: where the result is an integer, one that holds the ``largest`` sum.
 
     Raises
     ------
@@ -51,16 +59,22 @@ def computed_with(x: np.ndarray, weights: np.ndarray, result: np.dtype) -> np.dt
     """
     if result.kind != "i":
         return np.dtype(np.float64 if result.itemsize > (8 if result.kind == "c" else 4) else np.float32)
-    if x.dtype.itemsize < 8:
-        info = np.iinfo(x.dtype) if x.dtype.kind != "b" else np.iinfo(np.uint8)
+    for dtype, limit in _EXACT:
+        if largest < limit:
+            return dtype
+    raise ValueError("weights must keep the sums of integers below 2**63; use floating weights for larger ones")
+
+
+def largest_sum(x: np.ndarray, weights: np.ndarray, outside: int) -> int:
+    """What no sum of integers exceeds, ``outside`` being the value beyond the array."""
+    if x.dtype.kind == "b":
+        most = 1
+    elif x.dtype.itemsize < 8:
+        info = np.iinfo(x.dtype)
         most = max(-int(info.min), int(info.max))
     else:
         most = max(-int(x.min()), int(x.max())) if x.size else 0
-    bound = most * sum(map(abs, weights.ravel().tolist()))
-    for dtype, limit in _EXACT:
-        if bound < limit:
-            return dtype
-    raise ValueError("weights must keep the sums of integers below 2**63; use floating weights for larger ones")
+    return max(most, abs(outside)) * sum(map(abs, weights.ravel().tolist()))
 
 
 def into_integers(values: np.ndarray, out: np.ndarray, overflow: str) -> None:
@@ -73,13 +87,17 @@ def into_integers(values: np.ndarray, out: np.ndarray, overflow: str) -> None:
     low, high = values < info.min, values >= info.max + 1.0 if values.dtype.kind == "f" else values > info.max
     if overflow == "raise" and (low.any() or high.any()):
         raise ValueError(f"out_dtype {out.dtype} must hold the result, which is in [{values.min()}, {values.max()}]")
-    if overflow == "wrap" and values.dtype.kind == "f" and (low.any() or high.any()):
-        values = np.array([int(v) % 2**info.bits if np.isfinite(v) else 0 for v in values.ravel()], object)
-        out[...] = values.reshape(out.shape).astype(np.uint64).astype(out.dtype)
-        return
     if overflow == "wrap":
-        out[...] = values.astype(out.dtype)
+        out[...] = (_wrapped(values) if values.dtype.kind == "f" else values).astype(out.dtype)
         return
     kept = np.where(low | high, 0, values)
     out[...] = kept.astype(out.dtype)
     out[low], out[high] = info.min, info.max
+
+
+def _wrapped(values: np.ndarray) -> np.ndarray:
+    """Whole numbers modulo 2**64, as int64; infinities have no remainder and become 0."""
+    with np.errstate(invalid="ignore"):
+        left = np.fmod(values, 2.0**64)
+    left = np.where(np.isfinite(left), left, 0)
+    return (left - np.where(left >= 2.0**63, 2.0**64, 0) + np.where(left < -(2.0**63), 2.0**64, 0)).astype(np.int64)

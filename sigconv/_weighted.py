@@ -5,17 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from sigconv._kinds import computed_with, into_integers, numeric_array, result_dtype
+from sigconv._kinds import computed_with, into_integers, largest_sum, numeric_array, result_dtype
 from sigconv.borders import border_name
 from sigconv.checks import choice, output_array
 from sigconv.engines.cpu import correlations, slabs
 from sigconv.geometry import effective_kernel, per_axis
-from sigconv.plan_linear import METHODS, plan_linear
+from sigconv.plan_linear import METHODS, LinearPlan, plan_linear
 from sigconv.sliding import Sliding
 
 MODES = ("same", "valid", "full")
 NAN_POLICIES = ("propagate", "omit")
 OVERFLOWS = ("saturate", "wrap", "raise")
+_FFT_EXACT = 2**32  # sums of integers below it come out of a transform within a half
+_RANGE = 2.0**-20  # of the largest number, that a transform in double precision leaves digits enough for single ones
 
 
 @dataclass(frozen=True)
@@ -63,31 +65,76 @@ class Call:
         method = choice("method", asked.method, METHODS)
         border = {"full": "constant"}.get(self.mode, "reflect") if asked.border is None else asked.border
         self.border = border_name(border)
-        self.cval = asked.cval
         axes = _axes(asked.axes, self.x.ndim)
         if w.ndim != len(axes):
             raise ValueError(f"weights must have a dimension for each of {len(axes)} axes, got shape {w.shape}")
         if not w.size:
             raise ValueError(f"weights must hold at least one number, got shape {w.shape}")
-        self.sliding, flip = self._slide(w.shape, axes, asked, flipped)
-        order = np.argsort(axes)
-        w = w.transpose(order) if w.ndim else w
+        self.sliding = self._slide(w.shape, axes, asked, flipped)
+        w = w.transpose(np.argsort(axes)) if w.ndim else w
         w = w.reshape(self.sliding.kernel)
-        if flip:
-            w = np.flip(w)
-        elif w.dtype.kind == "c":
-            w = w.conj()
-        self.w = w
-        natural = result_dtype(self.x.dtype, w.dtype)
-        self.dtype = _out_dtype(asked.out_dtype, natural)
-        sums = computed_with(self.x, w, natural)
-        if self.omits and natural.kind == "c":
-            raise ValueError("nan_policy 'omit' needs real numbers")
-        plain = method == "auto" and w.size > 1000 and sums == np.float32 and not self.omits and _finite(self.x)
-        self.plan = plan_linear("direct" if self.omits else method, w, sums, plain, self.sliding.output)
-        self.natural = natural
+        self.w = np.flip(w) if flipped else w.conj() if w.dtype.kind == "c" else w
+        self.natural = result_dtype(self.x.dtype, w.dtype)
+        self.dtype = _out_dtype(asked.out_dtype, self.natural)
+        self.fill = self._outside(asked.cval)
+        self.plan = self._plan(method)
 
-    def _slide(self, kernel: tuple[int, ...], axes: list[int], asked: Asked, flipped: bool) -> tuple[Sliding, bool]:
+    def _outside(self, cval: Any) -> Any:
+        """The value beyond a constant border, of a kind that the sums are made in."""
+        if isinstance(cval, (bool, np.bool_, str)) or not np.isscalar(cval):
+            raise TypeError(f"cval must be a number, got {cval!r:.80}")
+        if self.x.dtype.kind == "c":
+            return complex(cval)  # type: ignore[arg-type]
+        if isinstance(cval, (complex, np.complexfloating)):
+            raise TypeError(f"cval must be a real number for an array of {self.x.dtype}, got {cval!r:.80}")
+        if self.natural.kind != "i":
+            return float(cval)
+        if self.border != "constant":
+            return 0
+        if not np.isfinite(cval) or cval != int(cval):
+            raise ValueError(f"cval must be a whole number for integers weighed by integers, got {cval!r:.80}")
+        return int(cval)
+
+    def _plan(self, method: str) -> LinearPlan:
+        kind = self.natural.kind
+        largest = largest_sum(self.x, self.w, self.fill) if kind == "i" else 0
+        sums = computed_with(self.natural, largest)
+        if method == "fft" and largest >= _FFT_EXACT:
+            raise ValueError("method 'fft' keeps sums of integers exact below 2**32 only; use method 'direct'")
+        if self.omits:
+            if kind == "c":
+                raise ValueError("nan_policy 'omit' needs real numbers")
+            if method not in ("auto", "direct"):
+                raise ValueError(f"method must be 'auto' or 'direct' for nan_policy 'omit', got {method!r}")
+            if kind == "f" and abs(self.w.sum(dtype=float)) <= least_weight(self.w, sums):
+                raise ValueError("weights must not sum to 0 for nan_policy 'omit', which divides by what is present")
+            return LinearPlan("direct", "weights over NaN are left out window by window", sums)
+        if kind == "c":
+            if method == "separable":
+                raise ValueError("method 'separable' needs real numbers")
+            if method == "auto":
+                parts = (1 + (self.w.dtype.kind == "c")) * (1 + (self.x.dtype.kind == "c"))
+                return LinearPlan("direct", f"complex numbers as {parts} sums of real ones", sums)
+        plain = method == "auto" and self.w.size > 1000 and kind == "f" and sums == np.float32 and self._even()
+        return plan_linear(method, self.w, sums, plain, self.sliding.output)
+
+    def _even(self) -> bool:
+        """Whether x is finite and nowhere much smaller than elsewhere, so that one rounding error suits all of it."""
+        kernel = [max(k // 2, 1) for k in self.sliding.kernel]  # every window holds a whole block of half its size
+        once = tuple(slice(0, 1) if step == 0 else slice(None) for step in self.x.strides)
+        low = high = self.x[once]
+        if not low.size:
+            return True
+        for axis in sorted(range(low.ndim), key=lambda a: -kernel[a]):
+            starts = np.arange(0, low.shape[axis], kernel[axis])
+            low, high = np.minimum.reduceat(low, starts, axis), np.maximum.reduceat(high, starts, axis)
+        size = np.maximum(np.abs(low.astype(float)), np.abs(high.astype(float))).ravel()
+        if self.border == "constant":
+            size = np.append(size, abs(self.fill))
+        present = size[size != 0]
+        return bool(np.isfinite(size).all() and (present >= size.max() * _RANGE).all())
+
+    def _slide(self, kernel: tuple[int, ...], axes: list[int], asked: Asked, flipped: bool) -> Sliding:
         count = len(axes)
         strides = per_axis("stride", asked.stride, count)
         gaps = per_axis("dilation", asked.dilation, count)
@@ -108,7 +155,7 @@ class Call:
             sliding = sliding.along(
                 axis, kernel=k, stride=stride, dilation=gap, before=before, output=-(-whole // stride)
             )
-        return sliding, flipped
+        return sliding
 
     def run(self, out: np.ndarray) -> None:
         """Fill ``out``."""
@@ -116,35 +163,39 @@ class Call:
             self._run_complex(out)
             return
         sums = self.plan.dtype
-        fill = _real("cval", self.cval)
-        w = np.ascontiguousarray(self.w, sums)
-        if self._in_place(out, sums, w, fill) and (axes := correlations.told_apart(self.x, self.sliding)) is not None:
+        with np.errstate(over="ignore"):
+            fill, w = sums.type(self.fill).item(), np.ascontiguousarray(self.w, sums)
+        axes = correlations.told_apart(self.x, self.sliding) if self._in_place(out.dtype, w, fill) else None
+        if axes is not None and correlations.gives(out, self.x, sums):
             if self.plan.method == "direct":
                 correlations.correlate(self.x, w, self.sliding, self.border, fill, out, axes)
                 return
-            factors = [np.ascontiguousarray(factor, sums) for factor in self.plan.factors]
-            if correlations.correlate_each(self.x, factors, self.sliding, self.border, fill, out, axes):
+            if correlations.correlate_each(self.x, self._factors(), self.sliding, self.border, fill, out, axes):
                 return
         for part in slabs.slabs(self.x, self.sliding, self.border, fill, sums):
             self._put(self._part(part, w, fill), out[part.where])
 
-    def _in_place(self, out: np.ndarray, sums: np.dtype, w: np.ndarray, fill: float) -> bool:
-        """Whether the kernel reads the input and writes the result where they lie."""
-        if self.plan.method == "fft" or self.omits or sums.kind != "f" or not correlations.takes(self.x, sums):
+    def _in_place(self, target: np.dtype, w: np.ndarray, fill: float) -> bool:
+        """Whether the kernel reads the input where it lies and rounds the result as it is asked to."""
+        if self.plan.method == "fft" or self.omits or w.dtype.kind != "f" or not correlations.takes(self.x, w.dtype):
             return False
         saturates = self.natural.kind == "f" and self.overflow == "saturate"
-        certain = out.dtype.kind == "f" or (saturates and np.isfinite(fill) and bool(np.isfinite(w).all()))
-        return certain and correlations.gives(out, self.x, sums)
+        limits = np.finfo(w.dtype)
+        largest = float(np.abs(w).sum(dtype=float)) * max(2.0**16, abs(fill))  # of whatever becomes an integer
+        return target.kind == "f" or (saturates and largest < limits.max)
+
+    def _factors(self) -> list[np.ndarray]:
+        return [np.ascontiguousarray(factor, self.plan.dtype) for factor in self.plan.factors]
 
     def _part(self, part: slabs.Slab, w: np.ndarray, fill: float) -> np.ndarray:
         cells, sliding, _ = part
         if self.omits and w.dtype.kind == "f":
             return _normalised(cells, w, sliding, self.border, fill)
         if self.plan.method == "fft":
-            return slabs.correlate_fft(cells, w, sliding, self.border, fill)
+            found = slabs.correlate_fft(cells, w, sliding, self.border, fill)
+            return np.rint(found, out=found) if self.natural.kind == "i" else found
         if self.plan.method == "separable":
-            factors = [np.ascontiguousarray(factor, w.dtype) for factor in self.plan.factors]
-            return slabs.correlate_each(cells, factors, sliding, self.border, fill)
+            return slabs.correlate_each(cells, self._factors(), sliding, self.border, fill)
         return slabs.correlate(cells, w, sliding, self.border, fill)
 
     def _put(self, values: np.ndarray, out: np.ndarray) -> None:
@@ -153,21 +204,30 @@ class Call:
         elif out.dtype.kind in "iu":
             into_integers(values, out, self.overflow)
         else:
-            out[...] = values
+            with np.errstate(over="ignore"):
+                out[...] = values
 
     def _run_complex(self, out: np.ndarray) -> None:
-        """Sums of products of real and imaginary parts."""
-        fill, w, sums = complex(self.cval), self.w, self.plan.dtype
-        parts = [(1.0, w.real.astype(sums))] + ([(1j, w.imag.astype(sums))] if w.dtype.kind == "c" else [])
-        halves = [(1.0, self.x.real, fill.real)] + ([(1j, self.x.imag, fill.imag)] if self.x.dtype.kind == "c" else [])
+        """Sums of products of real and imaginary parts, each where it belongs: 0 * inf would be NaN."""
+        sums, outside = self.plan.dtype, complex(self.fill)
+        weights = [self.w.real, self.w.imag][: 1 + (self.w.dtype.kind == "c")]
+        halves = [(self.x.real, outside.real), (self.x.imag, outside.imag)][: 1 + (self.x.dtype.kind == "c")]
         out[...] = 0
-        for unit_w, weights in parts:
-            for unit_x, half, outside in halves:
-                for part in slabs.slabs(half, self.sliding, self.border, outside, sums):
-                    found = slabs.correlate(
-                        part.cells, np.ascontiguousarray(weights), part.sliding, self.border, outside
-                    )
-                    out[part.where] += (unit_w * unit_x * found).astype(out.dtype)
+        for a, of_weights in enumerate(weights):
+            w = np.ascontiguousarray(of_weights, sums)
+            for b, (half, fill) in enumerate(halves):
+                target = out.real if a == b else out.imag
+                combine = np.subtract if a and b else np.add
+                for part in slabs.slabs(half, self.sliding, self.border, fill, sums):
+                    there = target[part.where]
+                    combine(there, self._part(part, w, fill), out=there, casting="same_kind")
+
+
+def least_weight(w: np.ndarray, dtype: np.dtype) -> float:
+    """Up to which a sum of weights may be the rounding of none: 0 unless weights of both signs cancel."""
+    if (w >= 0).all() or (w <= 0).all():
+        return 0.0
+    return 8 * float(np.finfo(dtype).eps) * float(np.abs(w).sum(dtype=float))
 
 
 def _normalised(cells: np.ndarray, w: np.ndarray, sliding: Sliding, border: str, fill: float) -> np.ndarray:
@@ -177,18 +237,15 @@ def _normalised(cells: np.ndarray, w: np.ndarray, sliding: Sliding, border: str,
         return slabs.correlate(cells, w, sliding, border, fill)
     present = np.logical_not(missing).astype(w.dtype)
     known = np.where(missing, w.dtype.type(0), cells)
-    outside = 0.0 if fill != fill else 1.0
-    total = slabs.correlate(known, w, sliding, border, fill if outside else 0.0)
-    weight = slabs.correlate(present, w, sliding, border, outside)
+    there = fill == fill
+    total = slabs.correlate(known, w, sliding, border, fill if there else 0.0)
+    weight = slabs.correlate(present, w, sliding, border, float(there))
     one = Sliding(w.shape, w.shape, *((1,) * w.ndim,) * 2, (0,) * w.ndim, (1,) * w.ndim)
     full = slabs.correlate(np.ones(w.shape, w.dtype), w, one, "constant", 0.0).item()
-    least = 8 * float(np.finfo(w.dtype).eps) * float(np.abs(w).sum())
-    if abs(full) <= least:
-        raise ValueError(
-            "weights must not sum to zero for nan_policy 'omit', which divides by the weight that is present"
-        )
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return np.where(np.abs(weight) <= least, np.nan, np.where(weight == full, total, total * (full / weight)))
+        found = np.where(weight == full, total, total * (full / weight))
+    found[np.abs(weight) <= least_weight(w, w.dtype)] = np.nan
+    return found
 
 
 def _axes(axes: Any, ndim: int) -> list[int]:
@@ -216,17 +273,3 @@ def _out_dtype(asked: Any, natural: np.dtype) -> np.dtype:
     if dtype.kind not in kinds:
         raise ValueError(f"out_dtype must be {'complex' if kinds == 'c' else 'a number'}, got {dtype}")
     return dtype
-
-
-def _real(name: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, got {value!r:.80}") from None
-
-
-def _finite(x: np.ndarray) -> bool:
-    if x.dtype.kind != "f" or not x.size:
-        return True
-    with np.errstate(invalid="ignore", over="ignore"):
-        return bool(np.isfinite(x.min()) and np.isfinite(x.max()))

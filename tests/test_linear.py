@@ -37,7 +37,7 @@ def windows_over_arrays(draw, modes=("same", "valid", "full"), ranks=(1, 4)):
     shape = [draw(st.integers(1, LONGEST[ndim - 1])) for _ in range(ndim)]
     kernel, stride, dilation, origin = [], [], [], []
     for axis in axes:
-        k = draw(st.sampled_from([1, 2, 3, 3, 4, 5, 7] + [9, 16, 31] * (ndim < 3)))
+        k = draw(st.sampled_from([1, 2, 3, 3, 4, 5, 7] + [9, 16, 31, 70] * (ndim < 3)))
         gap = draw(st.sampled_from([1, 1, 1, 2, 3]))
         span = (k - 1) * gap + 1
         if mode == "valid":
@@ -134,6 +134,15 @@ def test_arrays_made_in_several_parts(shape, dtype, rng):
             np.testing.assert_array_equal(
                 y, expected[tuple(slice(None, None, step if a in axes else 1) for a in range(x.ndim))]
             )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_windows_wider_than_a_tile(dtype, rng):
+    for shape, kernel in (((1500,), (700,)), ((40, 900), (3, 301)), ((60, 70, 3), (2, 41)), ((300, 50), (150, 2))):
+        x, w = rng.normal(size=shape).astype(dtype), rng.normal(size=kernel).astype(dtype)
+        axes = tuple(range(w.ndim))
+        for options in ({}, {"mode": "full"}, {"mode": "valid"}, {"border": "wrap", "origin": -1}):
+            near(sc.correlate(x, w, axes=axes, **options), *weighted(x, w, axes=axes, **options))
 
 
 def test_channels_last_and_first(rng):

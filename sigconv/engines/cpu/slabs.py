@@ -24,14 +24,10 @@ class Slab(NamedTuple):
     """Where its output belongs."""
 
 
-def slabs(
-    x: np.ndarray, sliding: Sliding, border: str, fill: float, dtype: np.dtype, numbers: int = _NUMBERS
-) -> Iterator[Slab]:
+def slabs(x: np.ndarray, sliding: Sliding, border: str, fill: float, dtype: np.dtype) -> Iterator[Slab]:
     """Parts of the output with their input, converted to ``dtype``, side by side in memory."""
-    axis = _cut_axis(sliding)
+    axis, many = cut(sliding)
     outputs, step, span = sliding.output[axis], sliding.stride[axis], sliding.span(axis)
-    line = max(prod(x.shape) // max(x.shape[axis], 1), 1)
-    many = max((numbers // line - span) // step + 1, -(-span // (2 * step)), 1)
     for lo in range(0, outputs, many):
         hi = min(lo + many, outputs)
         wanted = np.arange(lo * step, (hi - 1) * step + span) - sliding.before[axis]
@@ -47,10 +43,14 @@ def slabs(
         yield Slab(cells, sliding.along(axis, size=len(found), before=0, output=hi - lo), where)
 
 
-def _cut_axis(sliding: Sliding) -> int:
-    """The first axis with enough outputs to be cut along."""
-    enough = min(32, max(sliding.output))
-    return next(axis for axis, output in enumerate(sliding.output) if output >= enough)
+def cut(sliding: Sliding) -> tuple[int, int]:
+    """The axis to cut along, and the outputs in a part: the first axis that gives parts small enough, or the best."""
+    lines = [prod(sliding.size) // size for size in sliding.size]
+    least = [line * sliding.span(axis) for axis, line in enumerate(lines)]
+    axis = next((axis for axis, numbers in enumerate(least) if 2 * numbers <= _NUMBERS), least.index(min(least)))
+    step, span = sliding.stride[axis], sliding.span(axis)
+    many = max((_NUMBERS // lines[axis] - span) // step + 1, -(-span // (2 * step)), 1)
+    return axis, min(many, sliding.output[axis])
 
 
 def correlate(x: np.ndarray, w: np.ndarray, sliding: Sliding, border: str, cval: float) -> np.ndarray:
@@ -109,7 +109,8 @@ def correlate_fft(x: np.ndarray, w: np.ndarray, sliding: Sliding, border: str, c
 def correlate_each(x: np.ndarray, factors: list[np.ndarray], sliding: Sliding, border: str, cval: float) -> np.ndarray:
     """The same for weights that are a product of one factor for each axis: axis after axis, the first one last."""
     out, axes = np.empty(sliding.output, factors[0].dtype), correlations.told_apart(x, sliding)
-    if axes is not None and correlations.correlate_each(x, factors, sliding, border, cval, out, axes):
+    quick = axes is not None and out.dtype.kind == "f"
+    if quick and correlations.correlate_each(x, factors, sliding, border, cval, out, axes):  # type: ignore[arg-type]
         return out
     for axis in reversed(range(x.ndim)):
         still = sliding.kernel[axis] == sliding.stride[axis] == 1 and sliding.output[axis] == x.shape[axis]
@@ -122,5 +123,5 @@ def correlate_each(x: np.ndarray, factors: list[np.ndarray], sliding: Sliding, b
             before=sliding.before[axis], output=sliding.output[axis],
         )  # fmt: skip
         x = correlate(x, factors[axis], alone, border, cval)
-        cval *= float(factors[axis].sum())  # what the cells beyond the next axis have become
+        cval = (cval * factors[axis]).sum().item()  # what the cells beyond the next axis have become
     return x
