@@ -61,7 +61,8 @@ def _space(slide: Slide, channels: int, outputs: int, itemsize: int) -> tuple[in
     rows, columns = _tile(outputs)
     tiles = -(-channels * prod(slide.kernel) // columns)
     size = rows * columns * host().vector_bytes // itemsize
-    return (tiles + 1) * size, channels * prod(_reach(slide)[:-1]) * _row(slide)[1]
+    lanes = host().vector_bytes // itemsize  # the last row of the last plane ends with a whole vector
+    return (tiles + 1) * size, channels * prod(_reach(slide)[:-1]) * _row(slide)[1] + lanes
 
 
 @lru_cache(maxsize=64)

@@ -119,6 +119,7 @@ class Partial(NamedTuple):
     """Operations on the first ``n`` lanes of a vector; memory behind the others is not touched."""
 
     load_first: Callable[..., Any]
+    load_between: Callable[..., Any]
     add_first: Callable[..., Any]
     store_first: Callable[..., Any]
     copy_backwards: Callable[..., Any]
@@ -127,8 +128,10 @@ class Partial(NamedTuple):
 def partial_shape(dtype: Any, lanes: int) -> Partial:
     """Constructors of `Partial` for vectors of ``lanes`` numbers.
 
-    ``load_first(x, at, n)`` is x[at : at + n] and zeros; ``store_first(y, to, x, at, n)`` copies n numbers to y[to],
-    ``add_first`` adds them to those there. ``copy_backwards(y, to, x, end, n)`` is y[to + k] = x[end - 1 - k].
+    ``load_first(x, at, n)`` is x[at : at + n] and zeros; ``load_between(x, at, lo, hi)`` has x[at + k] in lanes k from
+    lo to hi - 1, which may be out of a vector's range, and zeros around them. ``store_first(y, to, x, at, n)`` copies
+    n numbers to y[to], ``add_first`` adds them to those there. ``copy_backwards(y, to, x, end, n)`` is y[to + k] =
+    x[end - 1 - k].
     """
     tile = Tile(dtype, 1, lanes)
     pointer = types.CPointer(dtype)
@@ -156,6 +159,15 @@ def partial_shape(dtype: Any, lanes: int) -> Partial:
 
         return tile(pointer, types.int64, types.int64), codegen
 
+    @intrinsic
+    def load_between(_: Any, x: Any, at: Any, lo: Any, hi: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            x, at, lo, hi = args
+            chosen = builder.and_(mask(builder, hi), builder.not_(mask(builder, lo)))
+            return pack(builder, tile, [load(builder, x, at, chosen)])
+
+        return tile(pointer, types.int64, types.int64, types.int64), codegen
+
     def into(adding: bool = False, backwards: bool = False) -> Callable[..., Any]:
         @intrinsic
         def into_first(_: Any, y: Any, to: Any, x: Any, at: Any, n: Any) -> Any:
@@ -181,7 +193,7 @@ def partial_shape(dtype: Any, lanes: int) -> Partial:
 
         return into_first
 
-    return Partial(load_first, into(adding=True), into(), into(backwards=True))
+    return Partial(load_first, load_between, into(adding=True), into(), into(backwards=True))
 
 
 @intrinsic
@@ -198,3 +210,18 @@ def store_in_turn(_: Any, a: Any, b: Any, y: Any, at: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(a, a, types.CPointer(a.dtype), types.int64), codegen
+
+
+def every_second(first: int) -> Callable[..., Any]:
+    """An intrinsic: numbers ``first``, ``first`` + 2, .. of two vectors."""
+
+    @intrinsic
+    def second(_: Any, a: Any, b: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            (left,), (right,) = (unpack(builder, a, value) for value in args)
+            mask = ir.Constant(ir.VectorType(_NUMBER, a.lanes), list(range(first, 2 * a.lanes, 2)))
+            return pack(builder, a, [builder.shuffle_vector(left, right, mask)])
+
+        return a(a, b), codegen
+
+    return second

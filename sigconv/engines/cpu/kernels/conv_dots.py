@@ -43,30 +43,35 @@ def _dots(real: types.Float, alone: bool) -> tuple[str, Callable[..., None]]:
     """
     lanes = host().vector_bytes * 8 // real.bitwidth
     rows, columns = DOT_SHAPES[host().vector_bytes, alone]
-    size, load, store, fma_dots, fma_first, add_lanes = dot_shape(real, rows, columns, lanes)
-    _, _, store_first, _ = o.partial_shape(real, lanes)
+    size, load, keep, fma_dots, fma_first, add_lanes = dot_shape(real, rows, columns, lanes)
+    load_between = o.partial_shape(real, lanes).load_between
+    store, evens, odds = t.store, o.every_second(0), o.every_second(1)
     zero = real(0)
 
     @inlined
     def lay(x, source, at, p, to):
-        """A row of the padded plane: zeros, but for what x holds from ``source`` on."""
-        for k in range(at[ROW_STEP]):
-            p[to + k] = zero
-        if source < 0:
-            return
-        n = at[COPIED]
-        first = source + at[FIRST]
-        if at[STRIDE] == 1:
-            k = 0
-            while k < n:
-                store_first(p, to + at[LEFT] + k, x, first + k, min(lanes, n - k))
-                k += lanes
+        """A row of the padded plane: what x holds from ``source`` on, zeros around; a vector more may be written."""
+        lo = at[LEFT]
+        hi = lo + at[COPIED] if source >= 0 else lo
+        start = source + at[FIRST] - lo
+        stride = at[STRIDE]
+        if stride == 1:
+            for k in range(0, at[ROW_STEP], lanes):
+                store(load_between(x, start + k, lo - k, hi - k), p, to + k)
+        elif stride == 2:
+            for k in range(0, at[PHASE], lanes):
+                a = load_between(x, start + 2 * k, lo - 2 * k, hi - 2 * k)
+                b = load_between(x, start + 2 * k + lanes, lo - 2 * k - lanes, hi - 2 * k - lanes)
+                store(evens(a, b), p, to + k)
+            for k in range(0, at[PHASE], lanes):
+                a = load_between(x, start + 2 * k, lo - 2 * k, hi - 2 * k)
+                b = load_between(x, start + 2 * k + lanes, lo - 2 * k - lanes, hi - 2 * k - lanes)
+                store(odds(a, b), p, to + at[PHASE] + k)
         else:
-            for phase in range(at[STRIDE]):
-                k = (phase - at[LEFT]) % at[STRIDE]
-                here = to + phase * at[PHASE] + (at[LEFT] + k) // at[STRIDE]
-                for q in range((n - k + at[STRIDE] - 1) // at[STRIDE]):
-                    p[here + q] = x[first + k + q * at[STRIDE]]
+            for k in range(at[ROW_STEP]):
+                p[to + k] = zero
+            for column in range(lo, hi):
+                p[to + column % stride * at[PHASE] + column // stride] = x[start + column]
 
     @inlined
     def add_rows(g, where, last, p, at, j, space, here):
@@ -81,7 +86,7 @@ def _dots(real: types.Float, alone: bool) -> tuple[str, Callable[..., None]]:
             if k < width:
                 acc = fma_first(acc, g, where + k, at[PIXELS], last, p, base + k, at, j, width - k)
             where += width
-        store(acc, space, here)
+        keep(acc, space, here)
 
     def run(x, g, at, y, planes, space, lo, hi):
         tiles = (at[TAPS] + columns - 1) // columns

@@ -57,7 +57,7 @@ def _products(real: types.Float, columns: int) -> tuple[str, Callable[..., None]
     width = columns * lanes
     zeros, fma_outer, store_outer = o.outer_shape(real, rows, columns, lanes)
     block = o.turn_over(real, lanes)
-    _, add_first, store_first, _ = o.partial_shape(real, lanes)
+    _, _, add_first, store_first, _ = o.partial_shape(real, lanes)
 
     @inlined
     def sum_tile(g, x, at, row, lo, hi, pixel, space):
