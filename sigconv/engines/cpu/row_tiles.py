@@ -30,9 +30,9 @@ def row_shape(dtype: Any, rows: int, columns: int, lanes: int) -> RowShape:
     """Constructors for tiles of ``rows`` x ``columns`` vectors of ``lanes`` numbers.
 
     ``fma(first, last)(tile, x, at, w, j, n, places, of, close)`` adds x[at + places[of + b] + ..] times the weight
-    w[j + b - (r - first) * n] to the rows r in [first, last), for b = 0, 1, .. n - 1 in this order. Where the places are
-    ``close``, 0, 1, .. n - 1, what is loaded for several b is shifted in registers: a vector that lies across two cache
-    lines is slow to load. ``row[r]`` is a row as a plain tile.
+    w[j + b - (r - first) * n] to the rows r in [first, last), for b = 0, 1, .. n - 1 in this order. Where the places
+    are ``close``, 0, 1, .. n - 1, what is loaded for several b is shifted in registers: a vector that lies across two
+    cache lines is slow to load. ``row[r]`` is a row as a plain tile.
     """
     tile = Tile(dtype, rows * columns, lanes)
     pointer, places = types.CPointer(dtype), types.CPointer(types.int64)

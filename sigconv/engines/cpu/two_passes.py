@@ -34,10 +34,9 @@ def run(
     starts = [min(top, outputs - band) for top in range(0, outputs, band)]  # the last band overlaps
     tall = band + span - 1
     kept = np.arange(tall, dtype=np.int64) * block
+    seen = np.concatenate([rows.at[top : top + tall] for top in starts])
     first = Job(
-        dtype,
-        Rows(np.concatenate([rows.at[top : top + tall] for top in starts]), np.tile(kept, len(starts)), 1, 1, 1, rows.pitch),
-        columns, replace(planes, out=np.zeros(len(planes.out), np.int64)), dtype.itemsize, tall, block,
+        dtype, Rows(seen, np.tile(kept, len(starts)), 1, 1, 1, rows.pitch), columns, replace(planes, out=np.zeros(len(planes.out), np.int64)), dtype.itemsize, tall, block,
     )  # fmt: skip
     one_plane = Planes(np.zeros((1, 1), np.int64), np.zeros(1, np.int64))
     none = np.empty(0, np.int64)
