@@ -35,9 +35,9 @@ def run(
     tall = band + span - 1
     kept = np.arange(tall, dtype=np.int64) * block
     seen = np.concatenate([rows.at[top : top + tall] for top in starts])
-    first = Job(
-        dtype, Rows(seen, np.tile(kept, len(starts)), 1, 1, 1, rows.pitch), columns, replace(planes, out=np.zeros(len(planes.out), np.int64)), dtype.itemsize, tall, block,
-    )  # fmt: skip
+    across_rows = Rows(seen, np.tile(kept, len(starts)), 1, 1, 1, rows.pitch)
+    aside = replace(planes, out=np.zeros(len(planes.out), np.int64))
+    first = Job(dtype, across_rows, columns, aside, dtype.itemsize, tall, block)
     one_plane = Planes(np.zeros((1, 1), np.int64), np.zeros(1, np.int64))
     none = np.empty(0, np.int64)
 
@@ -58,14 +58,14 @@ def run(
 
     def task(lo: int, hi: int) -> None:
         space = scratch(2, max(tall * block + 4096, first.numbers, most), dtype)
-        between, aside = address(space[0]), address(space[1])
+        between, free = address(space[0]), address(space[1])
         for unit in range(lo, hi):
             left = unit % first.blocks * block
             top = starts[unit // first.blocks % len(starts)]
             plane = plane_places[unit // (first.blocks * len(starts))]
-            filter_columns(source, weights, cval, between - left * dtype.itemsize, table, unit, unit + 1, aside)
+            filter_columns(source, weights, cval, between - left * dtype.itemsize, table, unit, unit + 1, free)
             job = jobs[min(block, columns.out - left)]
             to = target + (plane + row_places[top] + left) * out.itemsize
-            filter_rows(between, weights_down, 0.0, to, address(job.table), 0, job.units, aside)
+            filter_rows(between, weights_down, 0.0, to, address(job.table), 0, job.units, free)
 
     parallel(task, split(first.units, -(-first.units // _PARTS)))
