@@ -93,7 +93,7 @@ def correlate_each(
     alone = a is not None and all(sliding.kernel[c] == 1 and sliding.output[c] == x.shape[c] for c in axes.planes)
     if out.size == 0 or a is None or not (still and alone) or sliding.kernel[b] == 1:
         return False
-    rest = np.prod([factors[c].item() for c in axes.planes])
+    rest = np.prod([factors[c].item() for c in (*axes.planes, *axes.columns[1:])])
     along_rows, along_columns = factors[a].ravel(), factors[b].ravel() * out.dtype.type(1)
     along_rows = np.ascontiguousarray(along_rows * rest, factors[a].dtype)
     columns = columns_of(x, out, sliding, axes.columns, axes.width, border)
