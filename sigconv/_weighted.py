@@ -180,9 +180,8 @@ class Call:
         if self.plan.method == "fft" or self.omits or w.dtype.kind != "f" or not correlations.takes(self.x, w.dtype):
             return False
         saturates = self.natural.kind == "f" and self.overflow == "saturate"
-        limits = np.finfo(w.dtype)
-        largest = float(np.abs(w).sum(dtype=float)) * max(2.0**16, abs(fill))  # of whatever becomes an integer
-        return target.kind == "f" or (saturates and largest < limits.max)
+        largest = float(np.abs(w).sum(dtype=float)) * (2.0**16 + abs(fill))  # of what the kernel makes integers of
+        return target.kind == "f" or (saturates and largest < np.finfo(w.dtype).max)
 
     def _factors(self) -> list[np.ndarray]:
         return [np.ascontiguousarray(factor, self.plan.dtype) for factor in self.plan.factors]

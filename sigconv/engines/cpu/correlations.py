@@ -71,13 +71,11 @@ def correlate(
     if out.size == 0:
         return
     gap = sliding.dilation[axes.rows] if axes.rows is not None and sliding.kernel[axes.rows] > 1 else 1
-    turns = 1
-    if gap > 1 and sliding.stride[axes.rows] == 1:  # type: ignore[index]
-        turns = min(gap, sliding.output[axes.rows])  # type: ignore[index]
+    every = gap if gap > 1 and sliding.stride[axes.rows] == 1 else 1  # type: ignore[index]
     columns = columns_of(x, out, sliding, axes.columns, axes.width, border)
     planes = planes_of(x, out, sliding, axes.planes, border)
-    for turn in range(turns):  # rows that dilation skips do not meet
-        rows = rows_of(x, out, sliding, axes.rows, border, turn, turns)
+    for turn in range(every if axes.rows is None else min(every, sliding.output[axes.rows])):
+        rows = rows_of(x, out, sliding, axes.rows, border, turn, every)  # rows that dilation skips do not meet
         Job(w.dtype, rows, columns, planes, out.itemsize).run(x, w, out, cval)
 
 
