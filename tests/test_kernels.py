@@ -99,6 +99,7 @@ def assembly(name, dtype, monkeypatch):
 HOT = [
     ("fir.smooth", "float32", "ps"),
     ("fir.smooth", "float64", "pd"),
+    ("conv.layer", "float32", "ps"),
     ("recursive.even", "float64", "pd"),
     ("uneven.smooth", "float64", "pd"),
     ("pairs.gaussian", "float64", "pd"),

@@ -126,7 +126,8 @@ class Layer:
     def apart(self) -> int:
         """Numbers that one cell of the window sees: its places, and rows between them that others see."""
         height = self.rows if self.layout == COLUMNS else self.block_height
-        return self._odd_lines(self.joined * height * self.block_width)
+        line = 64 // self.itemsize
+        return self._odd_lines(self.joined * height * self.block_width + line)  # rows end with whole vectors
 
     @property
     def cells(self) -> int:

@@ -13,7 +13,7 @@ from sigconv.engines.cpu import conv_sizes as of
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.block_tiles import beyond, block_shape, window_of
 from sigconv.engines.cpu.kernels import compiler, inlined
-from sigconv.engines.cpu.kernels.pack import layer_out, unfolder
+from sigconv.engines.cpu.kernels.pack import layer_out, mover
 from sigconv.engines.cpu.target import host
 
 
@@ -81,8 +81,7 @@ def layer(real: types.Float) -> tuple[str, Callable[..., None]]:
     ``p``, ``u`` and ``s`` are scratch for padded planes, for what the window's cells see, and for sums of several
     samples; ``maps``, ``places``, ``sizes`` and ``blocks`` are tables of integers.
     """
-    unfold = unfolder(real)
-    lay_out, multiply = layer_out(real, unfold), _multiplier(real)
+    lay_out, multiply, move = layer_out(real), _multiplier(real), mover(real)
 
     def run(x, w, bias, y, p, u, s, maps, places, sizes, blocks, lo, hi):
         channels, cells, layout = sizes[of.CHANNELS], sizes[of.KERNEL_CELLS], sizes[of.LAYOUT]
@@ -108,18 +107,17 @@ def layer(real: types.Float) -> tuple[str, Callable[..., None]]:
                     block[of.CHANNEL], outputs, c == 0, target, to, row, apart,
                 )  # fmt: skip
             if samples > 1:
-                alone = min(outputs, 1)
                 for n in range(samples):
                     for o in range(outputs):
                         to = block[of.TO] + n * sizes[of.OUT_SAMPLE_STEP] + o * sizes[of.OUT_VOLUME]
-                        unfold(s, o * apart + n * size, size, alone, size, alone, y, to)
+                        move(s, o * apart + n * size, size, y, to)
 
     return "xxxxxxxllllii", run
 
 
 def shared(real: types.Float) -> tuple[str, Callable[..., None]]:
     """As `layer`, for few channels and windows of of.SHARED_CELLS x of.SHARED_CELLS that move by one row or two."""
-    lay_out = layer_out(real, unfolder(real))
+    lay_out = layer_out(real)
     lanes = host().vector_bytes * 8 // real.bitwidth
     wide = block_shape(real, of.SHARED_ROWS, of.SHARED_COLUMNS, lanes)
     narrow = block_shape(real, of.SHARED_ROWS, 1, lanes, True)

@@ -111,39 +111,43 @@ def padder(real: types.Float) -> Callable[..., Any]:
 
 
 def unfolder(real: types.Float) -> Callable[..., Any]:
-    """A function that lays rows of ``width`` numbers, ``step`` apart, end to end; nothing is written behind the last.
+    """A function that lays rows of ``width`` numbers, ``step`` apart, end to end.
 
-    Whole vectors are written, and what is too much of them again by the next rows: all but ``short`` of them.
+    Whole vectors are written: what is too much of one is written again by the next row, and behind the last row there
+    must be room.
     """
     lanes = host().vector_bytes * 8 // real.bitwidth
-    whole, part = (block_shape(real, 1, 1, lanes, partial) for partial in (False, True))
-    load, store, store_part = whole.load, whole.store, part.store
+    load, store = t.shape(real, 1, lanes).load, t.store
 
     @inlined
-    def unfold(p, at, step, rows, width, short, u, to):
-        end = to + rows * width
-        for _ in range(rows - short):
-            k = 0
-            while k < width:
-                store(load(p, at + k, 0, lanes), u, to + k, 0, lanes)
-                k += lanes
-            at += step
-            to += width
-        for _ in range(min(rows, short)):
-            k = 0
-            while k < width:
-                store_part(load(p, at + k, 0, lanes), u, to + k, 0, end - to - k)
-                k += lanes
-            at += step
-            to += width
+    def unfold(p, at, step, rows, width, u, to):
+        if width <= lanes:
+            for r in range(rows):
+                store(load(p, at + r * step), u, to + r * width)
+        else:
+            for r in range(rows):
+                for k in range(0, width, lanes):
+                    store(load(p, at + r * step + k), u, to + r * width + k)
 
     return unfold
 
 
-def layer_out(real: types.Float, unfold: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that pads the planes of some channels of a sample and lays out what the window's cells see of them."""
-    pad = padder(real)
+def mover(real: types.Float) -> Callable[..., Any]:
+    """A function that copies n numbers, and nothing behind them."""
     lanes = host().vector_bytes * 8 // real.bitwidth
+    load, store = t.shape(real, 1, lanes).load, block_shape(real, 1, 1, lanes, True).store
+
+    @inlined
+    def move(x, at, n, y, to):
+        for k in range(0, n, lanes):
+            store(load(x, at + k), y, to + k, 0, n - k)
+
+    return move
+
+
+def layer_out(real: types.Float) -> Callable[..., Any]:
+    """A function that pads the planes of some channels of a sample and lays out what the window's cells see of them."""
+    pad, unfold = padder(real), unfolder(real)
 
     @inlined
     def lay_out(x, at, channels, rows, cols, n, p, u, maps, sizes, block):
@@ -156,7 +160,6 @@ def layer_out(real: types.Float, unfold: Callable[..., Any]) -> Callable[..., An
         )  # fmt: skip
         cells, cell_step, apart = sizes[of.CELL_COUNT], sizes[of.CELL_STEP], sizes[of.APART]
         unfolded = n_rows if sizes[of.LAYOUT] == of.COLUMNS else rows
-        short = (lanes - 1) // cols + 1
         for c in range(channels):
             for a in range(kd):
                 z = maps[block[of.DEPTH_START] + a * sizes[of.DEPTH_GAP]]
@@ -167,7 +170,7 @@ def layer_out(real: types.Float, unfold: Callable[..., Any]) -> Callable[..., An
                     sizes[of.BORDERED], block[of.COLUMN_START], n_columns, step, phases, p, to, phase, pitch,
                 )  # fmt: skip
                 for k in range(cells):
-                    unfold(p, to + starts[k], cell_step, unfolded, cols, short, u, n + k * apart)
+                    unfold(p, to + starts[k], cell_step, unfolded, cols, u, n + k * apart)
                 n += cells * apart
             at += sizes[of.VOLUME]
 
