@@ -215,7 +215,7 @@ def lse_pool2d(
 
     ``y[o] = log(mean over j of exp(beta * x[o * stride + j * dilation - padding])) / beta`` over cells that are not of
     the padding (P. O. Pinheiro, R. Collobert, "From Image-level to Pixel-level Labeling with Convolutional Networks",
-    CVPR 2015). Beta 0 is the mean, a large one nears the maximum, a negative one the minimum. It is computed in float64
+    CVPR 2015). Beta 0 is the mean, a large one nears the maximum, a negative one the minimum. It is computed
     relative to the data's own extremes, so that no beta overflows.
 
     Parameters

@@ -101,27 +101,34 @@ def mean_back(given: Images, ways: Pass, counts: pools.Counts, size: tuple[int, 
 
 
 def powers_back(axes: int, x: Any, grad_out: Any, p: float, passed: Any) -> np.ndarray:
-    """sign(x) |x|^(p-1) times the sum of grad * y^(1-p) over each cell's windows, 0 where y is 0; in float64."""
+    """sign(x) |x|^(p-1) times the sum of grad * y^(1-p) over each cell's windows, 0 where y is 0.
+
+    It is computed in float64, unless factors of p = 1 and 2 keep within the range of less.
+    """
     images, given = images_of(axes, x), gradient_of(axes, grad_out)
     ways: Pass = passed(images.size)
     matching(given, images.lead, ways.there.output[3 - axes :])
-    cells, grads = images.cells.astype(np.float64), given.cells.astype(np.float64)
+    cells, grads = images.cells, given.cells.astype(images.cells.dtype)
+    y = pool_powers(cells, ways.there, p)
+    if p not in (1, 2) or (p == 2 and ((y < 1e-12) & (y != 0)).any()):
+        cells, grads = cells.astype(np.float64), grads.astype(np.float64)
+        y = pool_powers(cells, ways.there, p)
     if isinf(p):
         _, where = pools.greatest_places(np.abs(cells), ways.there)
         sums = np.empty_like(cells)
         pools.at_places("add", grads, where, sums)
         return images.answer(sums * np.sign(cells), images.size)
     if p != 1:
-        y = pool_powers(cells, ways.there, p)
         with np.errstate(all="ignore"):
-            grads = np.where(y == 0, 0.0, grads * mapped(lambda v: v ** (1 - p), y))
+            factor = 1 / y if p == 2 else mapped(lambda v: v ** (1 - p), y)
+            grads = np.where(y == 0, grads.dtype.type(0), grads * factor)
     sums = pools.total(grads, ways.back)
 
     def slope(v: np.ndarray) -> np.ndarray:
-        return np.sign(v) if p == 1 else v if p == 2 else np.copysign(np.abs(v) ** (p - 1), v)
+        return np.sign(v) if p == 1 else np.copysign(np.abs(v) ** (p - 1), v)
 
     with np.errstate(all="ignore"):
-        sums *= mapped(slope, cells)
+        sums *= cells if p == 2 else mapped(slope, cells)
     return images.answer(sums, images.size)
 
 

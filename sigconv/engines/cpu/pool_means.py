@@ -1,11 +1,12 @@
-"""Log-mean-exp and its gradient over the windows of pools, in double precision.
+"""Log-mean-exp and its gradient over the windows of pools.
 
 Where an image's spread times beta is moderate, exp of the whole image is taken once and its windows are summed. Where
-it is not, windows are joined axis by axis, each relative to its own extreme. Which way an image goes depends on it
-alone.
+it is not, windows are joined axis by axis, each relative to its own extreme. Small spreads of float32
+are worked on in float32, all else in float64. Which way an image goes depends on it alone.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from sigconv.engines.cpu.pool_windows import Axis, Windows
 from sigconv.engines.cpu.threads import parallel, split
 
 _GROUP = 2**20  # cells of images worked on together
-_LINEAR, _SMALL, _LARGE = 1e-17, 1.0, 64.0  # spreads below which the mean, expm1 and exp will do
+_LINEAR, _SMALL, _SINGLE, _LARGE = 1e-17, 1.0, 16.0, 64.0  # spreads below which the mean, expm1 and exp will do
 
 
 def mapped(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -23,36 +24,61 @@ def mapped(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.nd
     source, target = x.reshape(-1), out.reshape(-1)
 
     def task(lo: int, hi: int) -> None:
-        target[lo:hi] = function(source[lo:hi])
+        with np.errstate(all="ignore"):
+            target[lo:hi] = function(source[lo:hi])
 
-    with np.errstate(all="ignore"):
-        parallel(task, split(x.size, 2**16))
+    parallel(task, split(x.size, 2**16))
     return out
 
 
-def _alike(x: np.ndarray, beta: float) -> Iterator[tuple[np.ndarray, str]]:
-    """Images that are worked on together, as their numbers, and how."""
+def _alike(x: np.ndarray, beta: float) -> Iterator[tuple[np.ndarray | slice, str, np.dtype]]:
+    """Images that are worked on together, as their numbers; how, and in which precision."""
     flat = x.reshape(len(x), -1)
     with np.errstate(all="ignore"):
         spread = (np.fmax.reduce(flat, 1).astype(np.float64) - np.fmin.reduce(flat, 1)) * abs(beta)
     ways = np.where(spread <= _LINEAR, "mean", np.where(spread <= _SMALL, "expm1", "exp"))
+    double, modest = np.dtype(np.float64), 1e-30 < abs(beta) < 1e30  # which float32 can hold
+    ways[~(spread <= (_LARGE if x.dtype == double else _SINGLE))] = "wide"
     ways[~(spread <= _LARGE)] = "axes"  # also where something is infinite, or all NaN
     size = max(_GROUP // max(flat.shape[1], 1), 1)
-    for way in ("mean", "expm1", "exp", "axes"):
+    for way in ("mean", "expm1", "exp", "wide", "axes"):
         (members,) = np.nonzero(ways == way)
         for lo in range(0, len(members), size):
-            yield members[lo : lo + size], way
+            some = members[lo : lo + size]
+            together = int(some[-1]) - int(some[0]) + 1 == len(some)
+            chosen = slice(int(some[0]), int(some[-1]) + 1) if together else some  # a slice copies nothing
+            yield chosen, way, double if way in ("wide", "axes") or not modest else x.dtype
+
+
+def _raised(exp: Callable[..., np.ndarray], beta: float, x: np.ndarray, top: np.ndarray) -> np.ndarray:
+    return exp((x - top) * x.dtype.type(beta))
+
+
+def _lowered(log: Callable[..., np.ndarray], beta: float, y: np.ndarray, top: np.ndarray) -> np.ndarray:
+    return log(y) / y.dtype.type(beta) + top
 
 
 def _reference(x: np.ndarray) -> np.ndarray:
     return np.fmax.reduce(x.reshape(len(x), -1), 1)[:, None, None, None]
 
 
+def _by_image(function: Callable[[np.ndarray, np.ndarray], np.ndarray], x: np.ndarray, top: np.ndarray) -> np.ndarray:
+    """A function of images and what they are relative to, a few images at a time."""
+    out = np.empty_like(x)
+
+    def task(lo: int, hi: int) -> None:
+        with np.errstate(all="ignore"):
+            out[lo:hi] = function(x[lo:hi], top[lo:hi])
+
+    parallel(task, split(len(x), max(2**15 // max(x[:1].size, 1), 1)))
+    return out
+
+
 def log_mean_exp(x: np.ndarray, windows: Windows, beta: float, counts: pools.Counts) -> np.ndarray:
-    """log(mean(exp(beta x))) / beta of every window, in float64."""
-    out = np.empty((len(x), *windows.output))
-    for members, way in _alike(x, beta):
-        some = x[members].astype(np.float64)
+    """log(mean(exp(beta x))) / beta of every window."""
+    out = np.empty((len(x), *windows.output), x.dtype)
+    for members, way, dtype in _alike(x, beta):
+        some = x[members].astype(dtype, copy=False)
         if way == "mean":
             out[members] = pools.total(some, windows, counts)
         elif way == "axes":
@@ -60,29 +86,30 @@ def log_mean_exp(x: np.ndarray, windows: Windows, beta: float, counts: pools.Cou
         else:
             top = _reference(some)
             exp, log = (np.expm1, np.log1p) if way == "expm1" else (np.exp, np.log)
-            means = pools.total(mapped(exp, (some - top) * beta), windows, counts)
-            out[members] = mapped(log, means) / beta + top
+            means = pools.total(_by_image(partial(_raised, exp, beta), some, top), windows, counts)
+            out[members] = _by_image(partial(_lowered, log, beta), means, top)
     return out
 
 
 def log_mean_exp_back(
     x: np.ndarray, grad: np.ndarray, ways: tuple[Windows, Windows], beta: float, counts: pools.Counts
 ) -> np.ndarray:
-    """Its gradient: the sum over a cell's windows of grad * exp(beta (x - y)) / count, in float64."""
+    """Its gradient: the sum over a cell's windows of grad * exp(beta (x - y)) / count."""
     windows, back = ways
-    out = np.empty(x.shape)
+    out = np.empty_like(x)
     cells = counts[0].reshape(*windows.output[:2], 1) * counts[1]
-    for members, way in _alike(x, beta):
-        some, given = x[members].astype(np.float64), grad[members].astype(np.float64)
+    for members, way, dtype in _alike(x, beta):
+        some, given = x[members].astype(dtype, copy=False), grad[members].astype(dtype, copy=False)
         if way == "mean":
-            out[members] = pools.total(given / cells, back)
+            out[members] = pools.total(given / cells.astype(dtype), back)
         elif way == "axes":
             out[members] = _by_axes_back(some, given, ways, beta)
         else:
             top = _reference(some)
             y = log_mean_exp(some, windows, beta, counts)
-            sums = pools.total(given / cells * mapped(np.exp, (top - y) * beta), back)
-            out[members] = sums * mapped(np.exp, (some - top) * beta)
+            shares = _by_image(partial(_raised, np.exp, -beta), y, top)
+            sums = pools.total(given / cells.astype(dtype) * shares, back)
+            out[members] = sums * _by_image(partial(_raised, np.exp, beta), some, top)
     return out
 
 

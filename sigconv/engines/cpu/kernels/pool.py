@@ -28,7 +28,9 @@ def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., 
     _, _, load_big, spread_big, _ = t.shape(real, BIG, lanes)
     _, _, load, spread, _ = t.shape(real, 1, lanes)
     load_some, load_every = p.load_some(real, lanes), p.load_every(real, lanes)
-    load_every_other, load_every_fourth = p.load_even(real, lanes), p.load_even(real, lanes, 4)
+    odd = p.load_phase(real, lanes, 2, 1)
+    second, third, fourth = (p.load_phase(real, lanes, 4, phase) for phase in (1, 2, 3))
+    load_every_other, load_every_fourth = p.load_phase(real, lanes, 2), p.load_phase(real, lanes, 4)
     store, store_some, store_every_other = t.store, p.store_some, p.store_every_other
     mul, div, root = t.mul, t.div, p.root
     nothing, prepare, join, join_one, fold = kind.nothing, kind.prepare, kind.join, kind.join_one, kind.fold
@@ -194,9 +196,17 @@ def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., 
                 store(accs, y, result + i)
                 i += big
             while i < n:
-                acc = cells_of(source, i * stride, stride)
-                for j in range(1, taps):
-                    acc = join(acc, cells_of(source, i * stride + j * gap, stride))
+                at = i * stride
+                acc = cells_of(source, at, stride)
+                done = 1
+                if gap == 1 and stride == 2 and taps > 1:  # neighbours come out of the same loads
+                    acc = join(acc, odd(source, at))
+                    done = 2
+                elif gap == 1 and stride == 4 and taps > 3:
+                    acc = join(join(acc, second(source, at)), join(third(source, at), fourth(source, at)))
+                    done = 4
+                for j in range(done, taps):
+                    acc = join(acc, cells_of(source, at + j * gap, stride))
                 if counted:
                     acc = div(acc, mul(spread(over), load(column_counts, o + i)))
                 if rooted and power == 2:

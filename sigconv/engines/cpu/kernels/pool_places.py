@@ -24,9 +24,9 @@ def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
     lanes = host().vector_bytes * 8 // real.bitwidth
     _, _, load, _, _ = t.shape(real, 1, lanes)
     _, _, load_places, _, _ = t.shape(types.int64, 1, lanes)
-    load_some, load_every_other = p.load_some(real, lanes), p.load_even(real, lanes)
+    load_some, load_every_other = p.load_some(real, lanes), p.load_phase(real, lanes, 2)
     load_every, places_every = p.load_every(real, lanes), p.load_every(types.int64, lanes)
-    places_every_other, ramp = p.load_even(types.int64, lanes), shuffles.ramp(1, lanes)
+    places_every_other, ramp = p.load_phase(types.int64, lanes, 2), shuffles.ramp(1, lanes)
     greater, later_place, value_of, place_of = p.greater, p.later_place, p.winning_value, p.winning_place
     store, store_some = t.store, p.store_some
 
