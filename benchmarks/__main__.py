@@ -41,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"{about['cpu']} ({about['llvm_cpu']}: {' '.join(about['features'])})")
     print(f"{about['threads']} of {about['cores']} cores, {about['date']}")
     print(", ".join(f"{name} {version}" for name, version in about["versions"].items()))
+    if (about["load"] or 0) > 0.5:
+        print(f"load average {about['load']}: others use this machine, and these times and ratios mean little")
 
     groups = {}
     for name in [options.group] if options.group else GROUPS:

@@ -79,6 +79,7 @@ def describe_machine(threads: int) -> dict:
         "llvm_cpu": _llvm_cpu(),
         "cores": available_threads(),
         "threads": threads,
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "features": cpu_features(),
         "versions": versions(),
     }

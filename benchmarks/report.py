@@ -83,11 +83,14 @@ def foot(results: Iterable[Result]) -> str:
     lines = [LEGEND]
     if compared := [result for result, _, peer in peers if peer.difference is not None]:
         bounds = [f"{TOLERANCE[dtype]:g} in {dtype}" for dtype in sorted({result.dtype for result in compared})]
-        special = {r.name: r.tolerance for r in compared if r.tolerance != TOLERANCE[r.dtype]}
+        special: dict[float, list[str]] = {}
+        for r in compared:
+            if r.tolerance != TOLERANCE[r.dtype]:
+                special.setdefault(r.tolerance, []).append(r.name)
         lines.append(
             f"no mark agrees with ours after the start-up: {', '.join(bounds)}, as a part of the largest value"
         )
-        lines += [f"        allowed in {name}: {tolerance:g}" for name, tolerance in special.items()]
+        lines += [f"        {tolerance:g} in {'; '.join(dict.fromkeys(names))}" for tolerance, names in special.items()]
     lines += [f"≠       {r.name}: {n}: {_difference(p)}" for r, n, p in peers if p.status == "differs"]
     missing = sorted({name for _, name, peer in peers if peer.status == "missing"})
     if missing:

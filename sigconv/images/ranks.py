@@ -130,7 +130,7 @@ def pool(image: Any, kind: str = "max", size: Ints = 2, stride: Ints | None = No
     >>> pool([[1, 2, 3, 4], [5, 6, 7, 8]])
     array([[6, 8]])
     """
-    x, kind = pixels(image), choice("kind", kind, POOLS)
+    x, kind, size = pixels(image), choice("kind", kind, POOLS), per_axis("size", size, 2)
     planes = np.ascontiguousarray(x[np.newaxis] if x.ndim == 2 else np.moveaxis(x, -1, 0))
     if kind == "mean":
         y = _block_means(planes, size, stride, padding)

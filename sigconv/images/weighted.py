@@ -1,6 +1,7 @@
 """Weighted sums around each pixel: kernels of any kind, Gaussians, boxes, and what sharpens."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -126,11 +127,14 @@ def box(image: Any, size: Ints, *, border: str = "mirror", cval: float = 0) -> n
     """
     x, border = pixels(image), border_name(border)
     size = per_axis("size", size, 2)
-    if x.dtype == np.uint8 and (border != "constant" or cval == 0):
-        return byte_means(x, {axis: Window(k, k // 2) for axis, k in enumerate(size)}, border, 0.0)
+    if x.dtype == np.uint8 and cval in range(256):
+        return byte_means(x, {axis: Window(k, k // 2) for axis, k in enumerate(size)}, border, float(cval))
     if x.dtype.kind == "f":
         return uniform_filter(x, size, border=border, cval=cval, axes=(0, 1))
-    return as_dtype(uniform_filter(x.astype(float), size, border=border, cval=cval, axes=(0, 1)), x.dtype)
+    means = uniform_filter(x.astype(float), size, border=border, cval=cval, axes=(0, 1))
+    if float(cval).is_integer():  # then sums are whole, and what they round to does not depend on how they were made
+        means = np.rint(means * prod(size)) / prod(size)
+    return as_dtype(means, x.dtype)
 
 
 def sharpen(image: Any, *, border: str = "mirror", cval: float = 0) -> np.ndarray:
