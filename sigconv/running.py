@@ -52,8 +52,8 @@ def uniform_filter(
 
     Notes
     -----
-    The time does not depend on the size but for its logarithm. A float32 window of more than 64 cells along an axis is
-    summed in float64. An input that is not contiguous, or of integers of more than 8 bits, is copied into the result
+    The time does not depend on the size but for its logarithm. Windows of float32 are summed in float32, and overflow as
+    float32 does, unless they have more than 64 cells along an axis: those are summed in float64. An input that is not contiguous, or of integers of more than 8 bits, is copied into the result
     first.
 
     Examples
