@@ -103,6 +103,8 @@ HOT = [
     ("recursive.even", "float64", "pd"),
     ("uneven.smooth", "float64", "pd"),
     ("pairs.gaussian", "float64", "pd"),
+    ("conv_grad.products", "float32", "ps"),
+    ("conv_dots.dots", "float64", "pd"),
 ]
 
 
