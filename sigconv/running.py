@@ -52,9 +52,9 @@ def uniform_filter(
 
     Notes
     -----
-    The time does not depend on the size but for its logarithm. Windows of float32 are summed in float32, and overflow as
-    float32 does, unless they have more than 64 cells along an axis: those are summed in float64. An input that is not contiguous, or of integers of more than 8 bits, is copied into the result
-    first.
+    The time does not depend on the size but for its logarithm. Windows of float32 are summed in float32, and overflow
+    as float32 does, unless they have more than 64 cells along an axis: those are summed in float64. An input that is
+    not contiguous, or of integers of more than 8 bits, is copied into the result first.
 
     Examples
     --------
