@@ -165,7 +165,7 @@ class Call:
         sums = self.plan.dtype
         with np.errstate(over="ignore"):
             fill, w = sums.type(self.fill).item(), np.ascontiguousarray(self.w, sums)
-        axes = correlations.told_apart(self.x, self.sliding) if self._in_place(out.dtype, w, fill) else None
+        axes = correlations.told_apart(self.x, self.sliding) if self.reads_in_place(out.dtype, w, fill) else None
         if axes is not None and correlations.gives(out, self.x, sums):
             if self.plan.method == "direct":
                 correlations.correlate(self.x, w, self.sliding, self.border, fill, out, axes)
@@ -175,7 +175,7 @@ class Call:
         for part in slabs.slabs(self.x, self.sliding, self.border, fill, sums):
             self._put(self._part(part, w, fill), out[part.where])
 
-    def _in_place(self, target: np.dtype, w: np.ndarray, fill: float) -> bool:
+    def reads_in_place(self, target: np.dtype, w: np.ndarray, fill: float) -> bool:
         """Whether the kernel reads the input where it lies and rounds the result as it is asked to."""
         if self.plan.method == "fft" or self.omits or w.dtype.kind != "f" or not correlations.takes(self.x, w.dtype):
             return False

@@ -1,10 +1,12 @@
 """Weighted windows over N-D arrays: correlation, convolution, and what would be done for them."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from sigconv._weighted import Asked, Call, weighted
+from sigconv._weighted_memory import workspace
 from sigconv.checks import choice
 from sigconv.plan_linear import LinearPlan
 
@@ -43,7 +45,7 @@ def correlate(
         What lies outside, by the names of `sigconv.borders`; if none is given, "reflect", and "constant" in mode
         "full".
     cval : number
-        The value outside of a constant border.
+        The value outside of a constant border; a whole one where integers are weighed by integers.
     origin : int or sequence of int
         Mode "same": by how many cells the result moves right, as in scipy.ndimage.
     axes : int or sequence of int, optional
@@ -55,16 +57,17 @@ def correlate(
     nan_policy : {"propagate", "omit"}
         "omit" leaves out NaN and gives their weight to the others: the sum is divided by the weights present and
         multiplied by all weights (normalised convolution, H. Knutsson and C.-F. Westin, CVPR 1993). NaN where none are
-        present.
+        present. The weights must not sum to 0.
     method : {"auto", "direct", "separable", "fft"}
-        `explain` tells which one would be taken, and why.
+        `explain` tells which one would be taken, and why. A transform spreads NaN and infinity and rounds by the
+        largest number, so that it is chosen only over finite numbers of much the same size.
     out_dtype : dtype, optional
         Of the result. Without it, floats keep their precision, integers weighed by integers give exact int64, and by
         floats float32 (up to 16 bits) or float64. To integers, halves round to even.
     overflow : {"saturate", "wrap", "raise"}
         What becomes of results that an integer ``out_dtype`` does not hold.
     out : ndarray, optional
-        Where to put the result.
+        Where to put the result; it may be x itself.
 
     Returns
     -------
@@ -110,7 +113,8 @@ def convolve(
 ) -> np.ndarray:
     """The convolution with a window: `correlate` with the window turned around along every axis, not conjugated.
 
-    ``y[i] = sum over j of w[j] x[i - j + k // 2]`` in mode "same", as scipy.ndimage.convolve has it.
+    ``y[i] = sum over j of w[j] x[i - j + k // 2 + origin]`` in mode "same", as scipy.ndimage.convolve has it: ``origin``
+    moves the result left.
 
     Parameters
     ----------
@@ -163,7 +167,7 @@ def explain(operation: str, x: Any, weights: Any, **options: Any) -> LinearPlan:
     --------
     >>> import numpy as np, sigconv as sc
     >>> print(sc.explain("correlate", (512, 512), np.ones((9, 9), np.float32)))
-    separable: 18 taps in 2 passes instead of 81; sums in float32, workspace 8.0 MiB
+    separable: 18 taps in 2 passes instead of 81; sums in float32, workspace ... MiB
     """
     choice("operation", operation, ("correlate", "convolve"))
     if isinstance(x, tuple):
@@ -175,4 +179,5 @@ def explain(operation: str, x: Any, weights: Any, **options: Any) -> LinearPlan:
     if unknown := set(options) - {*defaults, "out"}:
         raise TypeError(f"explain knows the options of {operation}, not {', '.join(sorted(unknown))}")
     options.pop("out", None)
-    return Call(x, weights, Asked(**{**defaults, **options}), operation == "convolve").plan
+    call = Call(x, weights, Asked(**{**defaults, **options}), operation == "convolve")
+    return replace(call.plan, workspace=workspace(call))

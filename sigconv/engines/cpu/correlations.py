@@ -79,6 +79,13 @@ def correlate(
         Job(w.dtype, rows, columns, planes, out.itemsize).run(x, w, out, cval)
 
 
+def meets(x: np.ndarray, sliding: Sliding, axes: Axes) -> bool:
+    """Whether a window is one of rows and columns that moves by single steps, so that two passes meet in the cache."""
+    still = all(s == 1 for s in sliding.stride) and axes.width == prod(x.shape[c] for c in axes.columns[1:])
+    alone = all(sliding.kernel[c] == 1 and sliding.output[c] == x.shape[c] for c in axes.planes)
+    return still and alone and axes.rows is not None and sliding.kernel[axes.columns[0]] > 1
+
+
 def correlate_each(
     x: np.ndarray, factors: list[np.ndarray], sliding: Sliding, border: str, cval: float, out: np.ndarray, axes: Axes
 ) -> bool:
@@ -86,11 +93,10 @@ def correlate_each(
 
     What lies between the two passes stays in the cache.
     """
-    a, b = axes.rows, axes.columns[0]
-    still = all(s == 1 for s in sliding.stride) and axes.width == prod(x.shape[c] for c in axes.columns[1:])
-    alone = a is not None and all(sliding.kernel[c] == 1 and sliding.output[c] == x.shape[c] for c in axes.planes)
-    if out.size == 0 or a is None or not (still and alone) or sliding.kernel[b] == 1:
+    if out.size == 0 or not meets(x, sliding, axes):
         return False
+    a, b = axes.rows, axes.columns[0]
+    assert a is not None
     rest = np.prod([factors[c].item() for c in (*axes.planes, *axes.columns[1:])])
     along_rows, along_columns = factors[a].ravel(), factors[b].ravel() * out.dtype.type(1)
     along_rows = np.ascontiguousarray(along_rows * rest, factors[a].dtype)
