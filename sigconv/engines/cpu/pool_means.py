@@ -74,6 +74,7 @@ def _by_image(function: Callable[[np.ndarray, np.ndarray], np.ndarray], x: np.nd
     return out
 
 
+@np.errstate(all="ignore")
 def log_mean_exp(x: np.ndarray, windows: Windows, beta: float, counts: pools.Counts) -> np.ndarray:
     """log(mean(exp(beta x))) / beta of every window."""
     out = np.empty((len(x), *windows.output), x.dtype)
@@ -91,6 +92,7 @@ def log_mean_exp(x: np.ndarray, windows: Windows, beta: float, counts: pools.Cou
     return out
 
 
+@np.errstate(all="ignore")
 def log_mean_exp_back(
     x: np.ndarray, grad: np.ndarray, ways: tuple[Windows, Windows], beta: float, counts: pools.Counts
 ) -> np.ndarray:
