@@ -17,6 +17,7 @@ import sys
 import numpy as np
 from guarded_conv_grads import conv_grads_cases
 from guarded_convs import convs_cases
+from guarded_linear import linear_cases
 from guarded_pools import pool_cases
 from guarded_running import running_cases
 
@@ -268,6 +269,7 @@ def cases():
     yield from pool_cases(rng)
     yield from conv_grads_cases(rng)
     yield from convs_cases(rng)
+    yield from linear_cases(rng)
 
 
 def text_cases(rng):

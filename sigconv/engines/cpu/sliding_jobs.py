@@ -174,6 +174,7 @@ class Job:
         at, weights, to, table = (address(a) for a in (x, w, out, self.table))
 
         def task(lo: int, hi: int) -> None:
-            slide(at, weights, cval, to, table, lo, hi, address(scratch(1, self.numbers, self.dtype)))
+            space = scratch(1, self.numbers, self.dtype)[0]  # held until the kernel has returned
+            slide(at, weights, cval, to, table, lo, hi, address(space))
 
         parallel(task, split(self.units, max(-(-self.units // _PARTS), _LEAST // self.work)))
