@@ -115,8 +115,8 @@ class Call:
             if method == "auto":
                 parts = (1 + (self.w.dtype.kind == "c")) * (1 + (self.x.dtype.kind == "c"))
                 return LinearPlan("direct", f"complex numbers as {parts} sums of real ones", sums)
-        plain = method == "auto" and self.w.size > 1000 and kind == "f" and sums == np.float32 and self._even()
-        return plan_linear(method, self.w, sums, plain, self.sliding.output)
+        single = kind == "f" and sums == np.float32
+        return plan_linear(method, self.w, sums, lambda: single and self._even(), self.sliding.output)
 
     def _even(self) -> bool:
         """Whether x is finite and nowhere much smaller than elsewhere, so that one rounding error suits all of it."""

@@ -1,5 +1,6 @@
 """Which method a weighted sum over an N-D array takes, and why: nothing but the weights' numbers is looked at."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
 
@@ -55,10 +56,13 @@ def factors_of(weights: np.ndarray, dtype: np.dtype) -> list[np.ndarray] | None:
     return factors if (off <= 0).all() else None
 
 
-def plan_linear(method: str, weights: np.ndarray, dtype: np.dtype, plain: bool, shape: tuple[int, ...]) -> LinearPlan:
+def plan_linear(
+    method: str, weights: np.ndarray, dtype: np.dtype, plain: Callable[[], bool], shape: tuple[int, ...]
+) -> LinearPlan:
     """The method, asked for or chosen, for weights that are real.
 
-    ``plain`` tells that the result is of single precision, and that a transform in double precision would lose none.
+    ``plain`` tells whether the result is of single precision, and a transform in double precision would lose none: it
+    reads all of the input, and is asked last.
     """
     taps, wide = weights.size, sum(n > 1 for n in weights.shape)
     if method == "direct":
@@ -74,6 +78,6 @@ def plan_linear(method: str, weights: np.ndarray, dtype: np.dtype, plain: bool, 
     if factors is not None:
         passes = sum(n for n in weights.shape if n > 1)
         return LinearPlan("separable", f"{passes} taps in {wide} passes instead of {taps}", dtype, factors)
-    if taps >= _FFT_TAPS and wide > 1 and plain and prod(shape) > 8 * taps and np.isfinite(weights).all():
+    if taps >= _FFT_TAPS and wide > 1 and prod(shape) > 8 * taps and np.isfinite(weights).all() and plain():
         return LinearPlan("fft", f"{taps} taps over finite numbers of much the same size", np.dtype(np.float64))
     return LinearPlan("direct", f"{taps} taps", dtype)
