@@ -113,8 +113,8 @@ def convolve(
 ) -> np.ndarray:
     """The convolution with a window: `correlate` with the window turned around along every axis, not conjugated.
 
-    ``y[i] = sum over j of w[j] x[i - j + k // 2 + origin]`` in mode "same", as scipy.ndimage.convolve has it: ``origin``
-    moves the result left.
+    ``y[i] = sum over j of w[j] x[i - j + k // 2 + origin]`` in mode "same", as scipy.ndimage.convolve has it: here
+    ``origin`` moves the result left.
 
     Parameters
     ----------
