@@ -257,6 +257,27 @@ def test_opencvs_filters_are_the_same(rng):
             assert difference <= atol, (number, difference)
 
 
+def test_edges_are_opencvs(rng):
+    cv2 = pytest.importorskip("cv2")
+    x = images.gaussian(rng.integers(0, 256, (90, 121), np.uint8), 2)
+    for image in (x, (x > 128).astype(np.uint8) * 200):
+        y = images.edges(image, 30, 70, sigma=0, border="nearest")
+        np.testing.assert_array_equal(y, cv2.Canny(image, 30, 70, L2gradient=True) > 0)
+        assert 0 < y.sum() < y.size / 3
+    y = images.edges(x.astype(np.float32), 30, 70, sigma=0, border="nearest")
+    np.testing.assert_array_equal(y, cv2.Canny(x, 30, 70, L2gradient=True) > 0)
+
+
+def test_edges_of_a_disc_are_one_ring_however_noisy(rng):
+    i, j = np.ogrid[-40:41, -40:41]
+    disc = np.where(np.hypot(i, j) < 25, 150.0, 50.0) + rng.normal(0, 10, (81, 81))
+    y = images.edges(disc, 60, 120, sigma=2.5)
+    assert np.abs(np.hypot(i, j)[y] - 25).max() < 1.5
+    assert ndimage.label(y, np.ones((3, 3)))[1] == 1 and 120 < y.sum() < 220
+    assert not images.edges(np.full((5, 6), np.nan), 1, 2).any() and not images.edges(np.ones((5, 6)), 1e-9, 1e-9).any()
+    assert images.edges(np.empty((0, 4)), 1, 2).shape == (0, 4)
+
+
 def test_a_published_embossed_image():
     pillow = pytest.importorskip("PIL.Image", reason="Pillow reads the image")
     if not (DATA / "hopper.bmp").exists():
@@ -429,6 +450,8 @@ def test_any_number_of_threads_gives_the_same_bits(name, rng):
         (lambda x: images.gaussian(x, -1), ValueError, "sigma must be a finite number of at least 0, got -1"),
         (lambda x: images.gaussian(x, (1, 2, 3)), TypeError, "sigma must be a number, got"),
         (lambda x: images.gaussian(x, 1, truncate=0), ValueError, "truncate must be a finite number above 0, got 0"),
+        (lambda x: images.edges(x, 3, 2), ValueError, "low must be at most high, 2, got 3"),
+        (lambda x: images.edges(x[..., None], 3, 2), ValueError, r"image must be \(rows, columns\), got the shape"),
         (lambda x: images.log(x, 0), ValueError, "sigma must be a finite number above 0, got 0"),
         (lambda x: images.box(x, 0), ValueError, "size must be at least 1, got 0"),
         (lambda x: images.box(x, (1, 2, 3)), ValueError, "size must be a whole number or a sequence of 2"),

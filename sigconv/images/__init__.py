@@ -5,7 +5,7 @@ largest or smallest that the dtype holds. Borders are "mirror" where none is nam
 BORDER_REFLECT_101; `sigconv.borders` lists the others, and ``cval`` is what stands around a "constant" one.
 """
 
-from sigconv.images.edges import prewitt, scharr, sobel
+from sigconv.images.edges import edges, prewitt, scharr, sobel
 from sigconv.images.kernels import kernel
 from sigconv.images.ranks import dilate, erode, median, peaks, pool
 from sigconv.images.weighted import box, emboss, filter, gaussian, laplacian, log, sharpen, unsharp
@@ -13,6 +13,7 @@ from sigconv.images.weighted import box, emboss, filter, gaussian, laplacian, lo
 __all__ = [
     "box",
     "dilate",
+    "edges",
     "emboss",
     "erode",
     "filter",

@@ -45,9 +45,13 @@ def correlated(x: np.ndarray, kernel: Kernel, border: str, cval: float, dtype: n
 
 
 def as_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Floats as ``dtype``: integers are rounded half to even and kept in range."""
+    """Floats as ``dtype``, in whose place they may be rounded: integers half to even and kept in range."""
     if dtype.kind == "f":
         return values.astype(dtype, copy=False)
+    info = np.iinfo(dtype)
+    if values.size and info.bits < values.itemsize * 8 and not np.isnan(values.min()):  # floats hold both ends
+        np.rint(values, out=values)
+        return np.clip(values, info.min, info.max, out=values).astype(dtype)
     out = np.empty(values.shape, dtype)
     into_integers(values, out, "saturate")
     return out

@@ -1,11 +1,14 @@
-"""Edges: how steep an image is at each pixel."""
+"""Edges: how steep an image is at each pixel, and the lines along which it is steepest."""
 
 from typing import Any
 
 import numpy as np
 
+from sigconv.checks import not_negative
 from sigconv.images._pixels import as_dtype, correlated, pixels, real_of, result_dtype
-from sigconv.images.kernels import parse
+from sigconv.images.kernels import bell, parse, product
+
+_TAN = np.sqrt(2) - 1  # of 22.5 degrees
 
 
 def sobel(image: Any, *, border: str = "mirror", cval: float = 0, dtype: Any = None) -> np.ndarray:
@@ -73,13 +76,88 @@ def prewitt(image: Any, *, border: str = "mirror", cval: float = 0, dtype: Any =
     return _steepness("prewitt", image, border, cval, dtype)
 
 
+def edges(
+    image: Any, low: float, high: float, *, sigma: float = 1.0, border: str = "mirror", cval: float = 0
+) -> np.ndarray:
+    """Lines along which the image is steepest (J. Canny, IEEE Trans. Pattern Anal. Mach. Intell. 8, 1986).
+
+    The image is blurred; a pixel counts where `sobel` is greater than at the two neighbours across the edge, and above
+    ``high``, or above ``low`` and joined to such a pixel by others that count.
+
+    Parameters
+    ----------
+    image : array_like, shape (rows, columns)
+        Integers or floats.
+    low, high : float
+        How steep an edge is at least, and at least once, in units of `sobel`; ``low`` is at most ``high``.
+    sigma : float
+        Of the Gaussian that blurs; 0 for none.
+    border, cval
+        What stands around the image.
+
+    Returns
+    -------
+    ndarray of bool, shape of the image
+        With ``sigma=0`` and ``border="nearest"`` that of OpenCV's ``Canny(image, low, high, L2gradient=True)``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For arguments out of their range or of another kind.
+
+    Examples
+    --------
+    >>> step = [[0.0, 0.0, 0.0, 9.0, 9.0, 9.0]] * 3
+    >>> edges(step, 5, 10)[1]
+    array([False, False,  True, False, False, False])
+    """
+    from scipy.ndimage import label
+
+    x = pixels(image)
+    if x.ndim != 2:
+        raise ValueError(f"image must be (rows, columns), got the shape {x.shape}")
+    low, high = not_negative("low", low), not_negative("high", high)
+    if low > high:
+        raise ValueError(f"low must be at most high, {high:g}, got {low:g}")
+    if not_negative("sigma", sigma):
+        x = correlated(x, product(bell(sigma), bell(sigma)), border, cval, real_of(x))
+    across, down, steep = _slopes("sobel", x, border, cval)
+    found, _ = label(_crests(across, down, steep) & (steep > low), np.ones((3, 3)))
+    strong = np.zeros(found.max(initial=0) + 1, bool)
+    strong[found[steep > high]] = True
+    strong[0] = False  # whatever is no crest
+    return strong[found]
+
+
+def _crests(across: np.ndarray, down: np.ndarray, steep: np.ndarray) -> np.ndarray:
+    """Whether a pixel is steeper than its two neighbours across the edge, in the nearest of four directions."""
+    padded = np.pad(steep, 1)
+    rows, columns = steep.shape
+
+    def beside(i: int, j: int) -> np.ndarray:
+        return padded[1 + i : 1 + i + rows, 1 + j : 1 + j + columns]
+
+    x, y = np.abs(across), np.abs(down)
+    flat, upright = y < _TAN * x, y > (2 + _TAN) * x  # less than 22.5 degrees from either axis
+    falling = (across < 0) == (down < 0)
+    over, under = (np.where(falling, beside(s, s), beside(s, -s)) for s in (-1, 1))
+    slanted = (steep > over) & (steep > under)
+    # of two that are equally steep, the first counts
+    level, plumb = ((steep > beside(-i, -j)) & (steep >= beside(i, j)) for i, j in ((0, 1), (1, 0)))
+    return np.where(flat, level, np.where(upright, plumb, slanted))
+
+
 def _steepness(name: str, image: Any, border: str, cval: float, dtype: Any) -> np.ndarray:
     x = pixels(image)
-    asked, real = result_dtype(dtype, x), real_of(x)
-    across, down = (correlated(x, parse(f"{name}_{axis}"), border, cval, real) for axis in "xy")
+    asked = result_dtype(dtype, x)
+    return as_dtype(_slopes(name, x, border, cval)[2], asked)
+
+
+def _slopes(name: str, x: np.ndarray, border: str, cval: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The derivatives along rows and down columns, and the root of the sum of their squares."""
+    across, down = (correlated(x, parse(f"{name}_{axis}"), border, cval, real_of(x)) for axis in "xy")
     if x.dtype.kind == "f":  # whose squares might be too large, or be NaN beside an infinity
-        return as_dtype(np.hypot(across, down, out=across), asked)
-    across *= across
-    down *= down
-    across += down
-    return as_dtype(np.sqrt(across, out=across), asked)
+        return across, down, np.hypot(across, down)
+    squares = across * across
+    squares += down * down
+    return across, down, np.sqrt(squares, out=squares)
