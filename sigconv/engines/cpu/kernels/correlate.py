@@ -75,11 +75,12 @@ def fetching(real: types.Float, kind: str) -> Callable[..., None]:
             cell(x, g, row, column + k, fill, s, to + k)
         from_here = row + column - g[BEFORE]
         if beyond - inside >= lanes:
-            k = inside
-            while k < beyond:
-                k = min(k, beyond - lanes)
+            t.store(many(x, from_here + inside), s, to + inside)
+            k = (inside // lanes + 1) * lanes  # whole cache lines from here on, but for the last
+            while k + lanes <= beyond:
                 t.store(many(x, from_here + k), s, to + k)
                 k += lanes
+            t.store(many(x, from_here + beyond - lanes), s, to + beyond - lanes)
         else:
             for k in range(inside, beyond):
                 t.store(one(x, from_here + k), s, to + k)
