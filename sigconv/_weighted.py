@@ -1,5 +1,6 @@
 """One call of correlate or convolve: its arguments checked, its plan, and the way from the input to the output."""
 
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,17 +82,18 @@ class Call:
 
     def _outside(self, cval: Any) -> Any:
         """The value beyond a constant border, of a kind that the sums are made in."""
-        if isinstance(cval, (bool, np.bool_, str)) or not np.isscalar(cval):
+        known = isinstance(cval, numbers.Number) and not isinstance(cval, (bool, np.bool_))
+        if not known:
             raise TypeError(f"cval must be a number, got {cval!r:.80}")
         if self.x.dtype.kind == "c":
-            return complex(cval)  # type: ignore[arg-type]
-        if isinstance(cval, (complex, np.complexfloating)):
+            return complex(cval)
+        if np.iscomplexobj(cval):
             raise TypeError(f"cval must be a real number for an array of {self.x.dtype}, got {cval!r:.80}")
         if self.natural.kind != "i":
             return float(cval)
         if self.border != "constant":
             return 0
-        if not np.isfinite(cval) or cval != int(cval):
+        if not (isinstance(cval, int) or (np.isfinite(cval) and cval == int(cval))):
             raise ValueError(f"cval must be a whole number for integers weighed by integers, got {cval!r:.80}")
         return int(cval)
 
@@ -116,7 +118,7 @@ class Call:
                 parts = (1 + (self.w.dtype.kind == "c")) * (1 + (self.x.dtype.kind == "c"))
                 return LinearPlan("direct", f"complex numbers as {parts} sums of real ones", sums)
         single = kind == "f" and sums == np.float32
-        return plan_linear(method, self.w, sums, lambda: single and self._even(), self.sliding.output)
+        return plan_linear(method, self.w, sums, lambda: single and self._even(), self.sliding)
 
     def _even(self) -> bool:
         """Whether x is finite and nowhere much smaller than elsewhere, so that one rounding error suits all of it."""
@@ -152,9 +154,9 @@ class Call:
             whole = {"same": n, "valid": n - span + 1, "full": n + span - 1 if n else 0}[self.mode]
             if whole < 0 or (self.mode == "valid" and whole == 0 and n):
                 raise ValueError(f"weights must span at most the {n} cells of axis {axis} in mode 'valid', got {span}")
-            sliding = sliding.along(
-                axis, kernel=k, stride=stride, dilation=gap, before=before, output=-(-whole // stride)
-            )
+            output = -(-whole // stride)
+            step = stride if output > 1 else 1
+            sliding = sliding.along(axis, kernel=k, stride=step, dilation=gap, before=before, output=output)
         return sliding
 
     def run(self, out: np.ndarray) -> None:
@@ -184,7 +186,8 @@ class Call:
         return target.kind == "f" or (saturates and largest < np.finfo(w.dtype).max)
 
     def _factors(self) -> list[np.ndarray]:
-        return [np.ascontiguousarray(factor, self.plan.dtype) for factor in self.plan.factors]
+        with np.errstate(over="ignore"):
+            return [np.ascontiguousarray(factor, self.plan.dtype) for factor in self.plan.factors]
 
     def _part(self, part: slabs.Slab, w: np.ndarray, fill: float) -> np.ndarray:
         cells, sliding, _ = part

@@ -57,7 +57,8 @@ def _kernel(call: "Call", sliding: Sliding, axes: correlations.Axes) -> int:
         block = min(block, 2048)
         numbers = 2 * (max(2**17, (2 * span + 16) * block) * (block + reach + 64) // block + 4096)
     planes = prod(sliding.kernel[a] for a in axes.planes) if call.plan.method == "direct" else 1
-    deep = (max(32, span // step + 1) - 1) * step + span + 4
+    band = 1 if rows is None else min(max(32, span // step + 1), sliding.output[rows])
+    deep = (band - 1) * step + span + 4
     line = (min(block, 8192) + 256) * sliding.stride[column] + reach + 64
     numbers = max(numbers, planes * deep * line + 4096)
     tables = planes * prod(sliding.output[a] for a in axes.planes) * 3 + 4 * sum(

@@ -7,7 +7,7 @@ import numpy as np
 
 from sigconv._weighted import Asked, Call, weighted
 from sigconv._weighted_memory import workspace
-from sigconv.checks import choice
+from sigconv.checks import choice, whole_number
 from sigconv.plan_linear import LinearPlan
 
 
@@ -171,7 +171,7 @@ def explain(operation: str, x: Any, weights: Any, **options: Any) -> LinearPlan:
     """
     choice("operation", operation, ("correlate", "convolve"))
     if isinstance(x, tuple):
-        x = np.broadcast_to(np.float32(0), x)
+        x = np.broadcast_to(np.float32(0), [whole_number(f"x[{axis}]", n, 0) for axis, n in enumerate(x)])
     defaults: dict[str, Any] = dict(
         mode="same", border=None, cval=0.0, origin=0, axes=None, stride=1, dilation=1, nan_policy="propagate",
         method="auto", out_dtype=None, overflow="saturate",

@@ -6,9 +6,11 @@ from math import prod
 
 import numpy as np
 
+from sigconv.sliding import Sliding
+
 METHODS = ("auto", "direct", "separable", "fft")
 _FEW = 16  # taps up to which passes along each axis do not pay
-_FFT_TAPS = 1500  # from which a transform does
+_FFT_TAPS = 1500  # for each number transformed, from which a transform does
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def factors_of(weights: np.ndarray, dtype: np.dtype) -> list[np.ndarray] | None:
 
 
 def plan_linear(
-    method: str, weights: np.ndarray, dtype: np.dtype, plain: Callable[[], bool], shape: tuple[int, ...]
+    method: str, weights: np.ndarray, dtype: np.dtype, plain: Callable[[], bool], sliding: Sliding
 ) -> LinearPlan:
     """The method, asked for or chosen, for weights that are real.
 
@@ -78,6 +80,8 @@ def plan_linear(
     if factors is not None:
         passes = sum(n for n in weights.shape if n > 1)
         return LinearPlan("separable", f"{passes} taps in {wide} passes instead of {taps}", dtype, factors)
-    if taps >= _FFT_TAPS and wide > 1 and prod(shape) > 8 * taps and np.isfinite(weights).all() and plain():
+    transformed = prod(map(sliding.seen, range(weights.ndim)))
+    worth = wide > 1 and taps * prod(sliding.output) >= _FFT_TAPS * transformed > 0
+    if worth and np.isfinite(weights).all() and plain():
         return LinearPlan("fft", f"{taps} taps over finite numbers of much the same size", np.dtype(np.float64))
     return LinearPlan("direct", f"{taps} taps", dtype)

@@ -157,6 +157,8 @@ def test_transforms_are_chosen_only_where_nothing_is_lost(rng):
     assert (
         chosen(x, LARGE, border="constant", cval=np.inf) == chosen(x, LARGE, border="constant", cval=1e30) == "direct"
     )
+    assert chosen((500, 500), rng.normal(size=(499, 499))) == "fft"
+    assert chosen((500, 500), rng.normal(size=(499, 499)), mode="valid") == "direct"
     assert chosen(x, np.where(LARGE > 3, np.nan, LARGE)) == "direct"
     assert chosen(x.astype(np.uint8), (LARGE * 9).astype(int)) == "direct"
     for value in (np.nan, np.inf, -np.inf, 1e30):
@@ -232,6 +234,19 @@ def test_large_images_take_little_memory_beside_their_result(rng):
         assert peak(lambda w=w: sc.correlate(x, w)) < x.nbytes + 2**24
 
 
+def test_numbers_too_large_for_singles_become_infinite_without_a_word():
+    x = np.ones((20, 20), np.float32)
+    for w in (np.full((2, 2), 1e300), np.full((9, 9), 1e300)):
+        assert np.isposinf(sc.correlate(x, w)).all()
+    assert np.isposinf(sc.correlate(x, [[1, 1, 1]], border="constant", cval=1e300)[:, 0]).all()
+    assert np.isposinf(sc.correlate(x, [[1e30]], out_dtype=np.float16)).all()
+
+
+def test_steps_longer_than_the_array():
+    x = np.arange(30.0).reshape(5, 6)
+    assert sc.correlate(x, np.ones((3, 3)), stride=10**12).tolist() == [[0 + 0 + 1 + 0 + 0 + 1 + 6 + 6 + 7]]
+
+
 def test_threads_do_not_change_a_bit(rng):
     g = np.exp(-(np.arange(-4.0, 5) ** 2) / 8)
     cases = [
@@ -284,6 +299,9 @@ REFUSED = [
     (ValueError, r"border must be one of 'reflect', .*, got 'zeros'", X, W, {"border": "zeros"}),
     (TypeError, r"cval must be a number, got '3'", X, W, {"cval": "3"}),
     (TypeError, r"cval must be a number, got \[3\]", X, W, {"cval": [3]}),
+    (TypeError, r"cval must be a number, got b'3'", X, W, {"cval": b"3"}),
+    (ValueError, r"weights must keep the sums of integers below 2\*\*63; .*", X.astype(int), W.astype(int),
+     {"cval": 10**30, "border": "constant"}),
     (TypeError, r"cval must be a real number for an array of float64, got 1j", X, W, {"cval": 1j}),
     (ValueError, r"cval must be a whole number for integers weighed by integers, got 0.5", X.astype(int), W.astype(int),
      {"cval": 0.5, "border": "constant"}),
@@ -348,6 +366,13 @@ def test_outputs_that_are_refused():
 
 
 def test_what_explain_refuses():
+    for error, message, shape in (
+        (ValueError, r"x\[1\] must be at least 0, got -5", (4, -5)),
+        (TypeError, r"x\[0\] must be a whole number, got 2.5", (2.5, 3)),
+        (ValueError, r"x must have at least one dimension, got a single number", ()),
+    ):
+        with pytest.raises(error, match=f"^{message}$"):
+            sc.explain("correlate", shape, W)
     with pytest.raises(ValueError, match=r"^operation must be one of 'correlate', 'convolve', got 'smooth'$"):
         sc.explain("smooth", X, W)
     with pytest.raises(TypeError, match=r"^explain knows the options of convolve, not modes, sizes$"):
