@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from sigconv._kinds import into_integers, numeric_array
-from sigconv.images.kernels import Kernel
 from sigconv.linear import correlate
 
 
@@ -38,10 +37,10 @@ def real_of(x: np.ndarray) -> np.dtype:
     return np.dtype(np.float32 if x.dtype.itemsize <= (4 if x.dtype.kind == "f" else 2) else np.float64)
 
 
-def correlated(x: np.ndarray, kernel: Kernel, border: str, cval: float, dtype: np.dtype) -> np.ndarray:
-    """Every channel correlated with the kernel, rounded half to even and kept in range where dtype is of integers."""
+def correlated(x: np.ndarray, weights: np.ndarray, border: str, cval: float, dtype: np.dtype) -> np.ndarray:
+    """Every channel correlated with the weights, rounded half to even and kept in range where dtype is of integers."""
     options: dict[str, Any] = dict(border=border, cval=cval, axes=(0, 1), out_dtype=dtype)
-    return correlate(x, kernel.weights, **options)
+    return correlate(x, weights, **options)
 
 
 def as_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:

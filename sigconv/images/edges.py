@@ -6,7 +6,7 @@ import numpy as np
 
 from sigconv.checks import not_negative
 from sigconv.images._pixels import as_dtype, correlated, pixels, real_of, result_dtype
-from sigconv.images.kernels import bell, parse, product
+from sigconv.images.kernels import bell, parse
 
 _TAN = np.sqrt(2) - 1  # of 22.5 degrees
 
@@ -120,7 +120,7 @@ def edges(
     if low > high:
         raise ValueError(f"low must be at most high, {high:g}, got {low:g}")
     if not_negative("sigma", sigma):
-        x = correlated(x, product(bell(sigma), bell(sigma)), border, cval, real_of(x))
+        x = correlated(x, np.outer(bell(sigma), bell(sigma)), border, cval, real_of(x))
     across, down, steep = _slopes("sobel", x, border, cval)
     found, _ = label(_crests(across, down, steep) & (steep > low), np.ones((3, 3)))
     strong = np.zeros(found.max(initial=0) + 1, bool)

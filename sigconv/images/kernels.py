@@ -9,18 +9,6 @@ import numpy as np
 from sigconv.checks import not_negative, positive, whole_number
 
 
-class Kernel(NamedTuple):
-    """Weights of a neighbourhood, as they are correlated; ``factors`` where they are a column times a row."""
-
-    weights: np.ndarray
-    factors: tuple[np.ndarray, np.ndarray] | None = None
-
-
-def product(down: np.ndarray, along: np.ndarray) -> Kernel:
-    """The kernel of one window down the columns and one along the rows."""
-    return Kernel(np.outer(down, along), (down, along))
-
-
 def bell(sigma: float, truncate: float = 4.0) -> np.ndarray:
     """``exp(-j^2 / 2 sigma^2)`` over the cells up to ``truncate * sigma`` away, summing to 1; one cell for sigma 0."""
     radius = int(truncate * sigma + 0.5)
@@ -38,40 +26,40 @@ def bend(sigma: float, truncate: float = 4.0) -> np.ndarray:
     return w - w.sum() * g
 
 
-def _gaussian(sigma: Any, truncate: Any = 4.0) -> Kernel:
+def _gaussian(sigma: Any, truncate: Any = 4.0) -> np.ndarray:
     g = bell(not_negative("sigma", sigma), positive("truncate", truncate))
-    return product(g, g)
+    return np.outer(g, g)
 
 
-def _box(size: Any) -> Kernel:
-    size = whole_number("size", int(size) if size == size // 1 else size, 1)
-    return product(np.full(size, 1 / size), np.full(size, 1 / size))
+def _box(size: Any) -> np.ndarray:
+    size = whole_number("size", size, 1)
+    return np.full((size, size), 1 / size**2)
 
 
-def _unsharp(sigma: Any = 1.0, amount: Any = 1.0) -> Kernel:
-    w = -not_negative("amount", amount) * _gaussian(sigma).weights
+def _unsharp(sigma: Any = 1.0, amount: Any = 1.0) -> np.ndarray:
+    w = -not_negative("amount", amount) * _gaussian(sigma)
     w[w.shape[0] // 2, w.shape[1] // 2] += 1 + amount
-    return Kernel(w)
+    return w
 
 
-def _log(sigma: Any) -> Kernel:
+def _log(sigma: Any) -> np.ndarray:
     sigma = positive("sigma", sigma)
     g, bent = bell(sigma), bend(sigma)
-    return Kernel(np.outer(bent, g) + np.outer(g, bent))
+    return np.outer(bent, g) + np.outer(g, bent)
 
 
-def _fixed(*rows: tuple[float, ...]) -> Callable[[], Kernel]:
-    return lambda: Kernel(np.array(rows, float))
+def _fixed(*rows: tuple[float, ...]) -> Callable[[], np.ndarray]:
+    return lambda: np.array(rows, float)
 
 
-def _slope(along_edge: tuple[float, ...], across: bool) -> Callable[[], Kernel]:
+def _slope(along_edge: tuple[float, ...], across: bool) -> Callable[[], np.ndarray]:
     """A central difference along rows, or down columns, weighed over the other axis."""
     edge, difference = np.array(along_edge, float), np.array([-1.0, 0.0, 1.0])
-    return lambda: Kernel(np.outer(edge, difference) if across else np.outer(difference, edge))
+    return lambda: np.outer(edge, difference) if across else np.outer(difference, edge)
 
 
 class _Named(NamedTuple):
-    make: Callable[..., Kernel]
+    make: Callable[..., np.ndarray]
     parameters: tuple[str, ...] = ()
     example: str = ""
     """How it is written, where it needs a parameter."""
@@ -137,10 +125,10 @@ def kernel(name: str) -> np.ndarray:
     Traceback (most recent call last):
     ValueError: kernel 'gausian:sigma=2': unknown kernel 'gausian'; did you mean 'gaussian'?
     """
-    return parse(name).weights
+    return parse(name)
 
 
-def parse(text: Any) -> Kernel:
+def parse(text: Any) -> np.ndarray:
     """The kernel that a text such as "gaussian:sigma=2" spells, or an error that suggests what was meant."""
     if not isinstance(text, str):
         raise TypeError(f"kernel must be a str such as 'sobel_x', got {text!r:.80}")
@@ -150,7 +138,7 @@ def parse(text: Any) -> Kernel:
         raise ValueError(f"kernel {text[:60]!r}: {error}") from None
 
 
-def _read(text: str) -> Kernel:
+def _read(text: str) -> np.ndarray:
     name, colon, rest = (part.strip() for part in text.partition(":"))
     if name not in _NAMED:
         raise ValueError(f"unknown kernel {name!r}; {_hint(name, NAMES)}")
@@ -176,7 +164,7 @@ def _read(text: str) -> Kernel:
 
 def _number(key: str, text: str) -> float:
     try:
-        return float(text)
+        return int(text) if text.isdecimal() else float(text)
     except ValueError:
         raise ValueError(f"{key} must be a number, got {text!r}") from None
 

@@ -12,7 +12,7 @@ from sigconv.checks import not_negative, positive
 from sigconv.engines.cpu.running_filters import Window, byte_means
 from sigconv.geometry import Ints, per_axis
 from sigconv.images._pixels import as_dtype, correlated, pixels, real_of, result_dtype
-from sigconv.images.kernels import Kernel, bell, bend, parse, product
+from sigconv.images.kernels import bell, bend, parse
 from sigconv.running import uniform_filter
 
 
@@ -56,7 +56,7 @@ def filter(image: Any, kernel: Any, *, border: str = "mirror", cval: float = 0, 
     if w.dtype.kind in "iub" and x.dtype.kind in "iu" and x.dtype.itemsize <= 2:
         most = 2 ** (8 * x.dtype.itemsize) * sum(map(abs, w.ravel().tolist()))
         w = w.astype(np.float32) if most < 2**24 else w  # sums that floats hold exactly need no integers
-    return correlated(x, Kernel(w), border, cval, out_dtype)
+    return correlated(x, w, border, cval, out_dtype)
 
 
 def gaussian(
@@ -91,7 +91,7 @@ def gaussian(
     """
     x, truncate = pixels(image), positive("truncate", truncate)
     down, along = (bell(s, truncate) for s in _sigmas(sigma))
-    return correlated(x, product(down, along), border, cval, x.dtype)
+    return correlated(x, np.outer(down, along), border, cval, x.dtype)
 
 
 def box(image: Any, size: Ints, *, border: str = "mirror", cval: float = 0) -> np.ndarray:
@@ -187,7 +187,7 @@ def unsharp(
     x, amount = pixels(image), not_negative("amount", amount)
     down, along = (bell(s) for s in _sigmas(sigma))
     real = real_of(x)
-    y = correlated(x, product(down, along), border, cval, real)
+    y = correlated(x, np.outer(down, along), border, cval, real)
     np.subtract(x, y, out=y)
     y *= real.type(amount)
     y += x
@@ -248,8 +248,8 @@ def log(
     out_dtype = result_dtype(dtype, x)
     sigma, truncate = positive("sigma", sigma), positive("truncate", truncate)
     g, bent = bell(sigma, truncate), bend(sigma, truncate)
-    y = correlated(x, product(bent, g), border, cval, real_of(x))
-    y += correlated(x, product(g, bent), border, cval, real_of(x))
+    y = correlated(x, np.outer(bent, g), border, cval, real_of(x))
+    y += correlated(x, np.outer(g, bent), border, cval, real_of(x))
     return as_dtype(y, out_dtype)
 
 
