@@ -65,7 +65,7 @@ class _Named(NamedTuple):
     """How it is written, where it needs a parameter."""
 
 
-SLOPES = {"sobel": (1.0, 2.0, 1.0), "scharr": (3.0, 10.0, 3.0), "prewitt": (1.0, 1.0, 1.0)}
+_SLOPES = {"sobel": (1.0, 2.0, 1.0), "scharr": (3.0, 10.0, 3.0), "prewitt": (1.0, 1.0, 1.0)}
 """What differences are weighed with along the edge that they find."""
 
 _NAMED = {
@@ -78,8 +78,8 @@ _NAMED = {
     "laplacian8": _Named(_fixed((1, 1, 1), (1, -8, 1), (1, 1, 1))),
     "log": _Named(_log, ("sigma",), "log:sigma=2"),
     "emboss": _Named(_fixed((-2, -1, 0), (-1, 1, 1), (0, 1, 2))),
-    **{f"{name}_x": _Named(_slope(edge, across=True)) for name, edge in SLOPES.items()},
-    **{f"{name}_y": _Named(_slope(edge, across=False)) for name, edge in SLOPES.items()},
+    **{f"{name}_x": _Named(_slope(edge, across=True)) for name, edge in _SLOPES.items()},
+    **{f"{name}_y": _Named(_slope(edge, across=False)) for name, edge in _SLOPES.items()},
 }
 NAMES = tuple(sorted(_NAMED))
 
@@ -93,7 +93,7 @@ def kernel(name: str) -> np.ndarray:
     identity                              1
     gaussian:sigma=2,truncate=4           exp(-r^2 / 2 sigma^2) up to truncate * sigma away; sum 1
     box:5                                 5 x 5 equal ones; sum 1
-    sharpen                               the cell twice, less the Laplacian's four neighbours; sum 1
+    sharpen                               the cell less its Laplacian; sum 1
     unsharp:sigma=1,amount=1              the cell, and amount times what a Gaussian takes from it; sum 1
     laplacian, laplacian8                 the sum of 4 or 8 neighbours less as many times the cell; sum 0
     log:sigma=2                           Laplacian of a Gaussian; sum 0
