@@ -18,6 +18,7 @@ MODES = ("same", "valid", "full")
 NAN_POLICIES = ("propagate", "omit")
 OVERFLOWS = ("saturate", "wrap", "raise")
 _FFT_EXACT = 2**32  # sums of integers below it come out of a transform within a half
+_FAR = 8  # steps beyond which the cells that windows see are brought together first, where these are fewer
 _RANGE = 2.0**-20  # of the largest number, that a transform in double precision leaves digits enough for single ones
 
 
@@ -180,6 +181,8 @@ class Call:
     def reads_in_place(self, target: np.dtype, w: np.ndarray, fill: float) -> bool:
         """Whether the kernel reads the input where it lies and rounds the result as it is asked to."""
         if self.plan.method == "fft" or self.omits or w.dtype.kind != "f" or not correlations.takes(self.x, w.dtype):
+            return False
+        if any(step > max(self.sliding.span(axis), _FAR) for axis, step in enumerate(self.sliding.stride)):
             return False
         saturates = self.natural.kind == "f" and self.overflow == "saturate"
         largest = float(np.abs(w).sum(dtype=float)) * (2.0**16 + abs(fill))  # of what the kernel makes integers of

@@ -30,6 +30,8 @@ def workspace(call: "Call") -> int:
     axis, many = slabs.cut(sliding)
     whole = np.prod([max(sliding.seen(a), n) for a, n in enumerate(sliding.size) if a != axis], dtype=float)
     sliding = sliding.along(axis, size=(many - 1) * sliding.stride[axis] + sliding.span(axis), before=0, output=many)
+    for a, step in enumerate(sliding.stride):
+        sliding = sliding.along(a, stride=min(step, sliding.span(a)))
     kind = "omit" if call.omits else "integers" if plan.dtype.kind == "i" else plan.method
     cells, outputs = whole * sliding.size[axis], prod(sliding.output)
     of_cells, of_outputs = _ARRAYS[kind]

@@ -27,11 +27,10 @@ class Slab(NamedTuple):
 def slabs(x: np.ndarray, sliding: Sliding, border: str, fill: float, dtype: np.dtype) -> Iterator[Slab]:
     """Parts of the output with their input, converted to ``dtype``, side by side in memory."""
     axis, many = cut(sliding)
-    outputs, step, span = sliding.output[axis], sliding.stride[axis], sliding.span(axis)
-    for lo in range(0, outputs, many):
-        hi = min(lo + many, outputs)
-        wanted = np.arange(lo * step, (hi - 1) * step + span) - sliding.before[axis]
-        found = index_of(wanted, sliding.size[axis], border)
+    others = [a for a in range(x.ndim) if a != axis and sliding.stride[a] > sliding.span(a)]
+    for lo in range(0, sliding.output[axis], many):
+        hi = min(lo + many, sliding.output[axis])
+        found, one = _seen(sliding, axis, border, lo, hi)
         inside = bool(found[0] >= 0 and (np.diff(found) == 1).all())
         part = x[(slice(None),) * axis + (slice(found[0], found[-1] + 1) if inside else found,)]
         cells = np.ascontiguousarray(part, dtype)
@@ -39,8 +38,22 @@ def slabs(x: np.ndarray, sliding: Sliding, border: str, fill: float, dtype: np.d
             if cells.base is not None or cells is x:
                 cells = cells.copy()
             cells[(slice(None),) * axis + (found < 0,)] = fill
-        where = (slice(None),) * axis + (slice(lo, hi),)
-        yield Slab(cells, sliding.along(axis, size=len(found), before=0, output=hi - lo), where)
+        for other in others:
+            found, one = _seen(one, other, border, 0, one.output[other])
+            cells = np.take(cells, found, other)
+            cells[(slice(None),) * other + (found < 0,)] = fill
+        yield Slab(cells, one, (slice(None),) * axis + (slice(lo, hi),))
+
+
+def _seen(sliding: Sliding, axis: int, border: str, lo: int, hi: int) -> tuple[np.ndarray, Sliding]:
+    """Which cells of an axis the windows of outputs [lo, hi) see, side by side, and how they slide over these."""
+    step, span = sliding.stride[axis], sliding.span(axis)
+    if step > span:  # what no window sees is left out
+        wanted, step = (np.arange(lo, hi)[:, None] * step + np.arange(span)).ravel(), span
+    else:
+        wanted = np.arange(lo * step, (hi - 1) * step + span)
+    found = index_of(wanted - sliding.before[axis], sliding.size[axis], border)
+    return found, sliding.along(axis, size=len(found), before=0, output=hi - lo, stride=step)
 
 
 def cut(sliding: Sliding) -> tuple[int, int]:
