@@ -25,7 +25,7 @@ def scratch(rows: int, columns: int, dtype: np.dtype) -> np.ndarray:
 
 
 def kept(name: str, size: int, dtype: np.dtype) -> np.ndarray:
-    """An array of ``size`` from the start of a cache line on, as `scratch` but overwritten by calls of its name only."""
+    """``size`` numbers from the start of a cache line on, as `scratch`, but only calls of its name overwrite them."""
     needed = size * dtype.itemsize + _LINE
     space = getattr(_local, name, None)
     if space is None or len(space) < needed:
