@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle_linear import weighted
 from scipy import signal
-from test_linear import BOTH, borders, near, operations, seeds, windows_over_arrays
+from test_linear import BOTH, borders, near, operations, rounding, seeds, windows_over_arrays
 
 import sigconv as sc
 
@@ -125,7 +125,7 @@ def test_complex_numbers(case, kinds, border, operation, single, seed):
     y = BOTH[operation](x, w, border=border, cval=cval, **options)
     narrow = kinds[0] == "i" or single
     assert y.dtype == (np.complex64 if narrow else np.complex128)
-    near(y, *weighted(x, w, flipped=operation == "convolve", border=border, cval=cval, **options), 8)
+    near(y, *weighted(x, w, flipped=operation == "convolve", border=border, cval=cval, **options), rounding(kernel, 8))
 
 
 def test_parts_of_complex_numbers_do_not_mix():
