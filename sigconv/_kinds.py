@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from sigconv.checks import cpu_array
+
 # below which every whole number is one of the kind
 _EXACT: list[tuple[np.dtype, int]] = [
     (np.dtype(np.float32), 2**24), (np.dtype(np.float64), 2**53), (np.dtype(np.int64), 2**63)
@@ -16,16 +18,7 @@ def numeric_array(name: str, x: Any) -> np.ndarray:
 
     What an array of numpy.ma masks becomes NaN.
     """
-    if not isinstance(x, np.ndarray):
-        if hasattr(x, "__cuda_array_interface__") or type(x).__module__.startswith("dask"):
-            raise TypeError(
-                f"{name} is a {type(x).__module__}.{type(x).__name__}; this version takes NumPy arrays on the CPU, "
-                "no CUDA device's and no Dask arrays"
-            )
-        try:
-            x = np.asarray(x)
-        except ValueError as error:  # nested lists of different lengths
-            raise ValueError(f"{name} must be an array of numbers: {error}") from None
+    x = cpu_array(name, x)
     if x.dtype.kind not in "biufc":
         raise TypeError(f"{name} must hold numbers, got dtype {x.dtype}")
     if "numpy.ma" in sys.modules and np.ma.is_masked(x):  # which is not imported to learn that it was not

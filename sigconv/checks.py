@@ -66,21 +66,27 @@ def duration(name: str, value: Any) -> int:
     return ns
 
 
+def cpu_array(name: str, x: Any) -> np.ndarray:
+    """``x`` as an array of whatever it holds, if it lies where this version computes."""
+    if isinstance(x, np.ndarray):
+        return x
+    if hasattr(x, "__cuda_array_interface__") or type(x).__module__.startswith("dask"):
+        raise TypeError(
+            f"{name} is a {type(x).__module__}.{type(x).__name__}; this version takes NumPy arrays on the CPU, "
+            "no CUDA device's and no Dask arrays"
+        )
+    try:
+        return np.asarray(x)
+    except ValueError as error:  # nested lists of different lengths
+        raise ValueError(f"{name} must be an array of numbers: {error}") from None
+
+
 def real_array(name: str, x: Any) -> np.ndarray:
     """``x`` as a native float32 or float64 array: floats keep their precision, integers become float64.
 
     Nothing is copied where nothing changes.
     """
-    if not isinstance(x, np.ndarray):
-        if hasattr(x, "__cuda_array_interface__") or type(x).__module__.startswith("dask"):
-            raise TypeError(
-                f"{name} is a {type(x).__module__}.{type(x).__name__}; this version takes NumPy arrays on the CPU, "
-                "no CUDA device's and no Dask arrays"
-            )
-        try:
-            x = np.asarray(x)
-        except ValueError as error:  # nested lists of different lengths
-            raise ValueError(f"{name} must be an array of numbers: {error}") from None
+    x = cpu_array(name, x)
     if "numpy.ma" in sys.modules and np.ma.isMaskedArray(x):  # which is not imported to learn that it was not
         x = np.ma.filled(x.astype(_real_dtype(name, x.dtype)), np.nan)
     if x.dtype == object:

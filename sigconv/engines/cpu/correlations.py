@@ -98,10 +98,9 @@ def correlate_each(
     a, b = axes.rows, axes.columns[0]
     assert a is not None
     rest = np.prod([factors[c].item() for c in (*axes.planes, *axes.columns[1:])])
-    along_rows, along_columns = factors[a].ravel(), factors[b].ravel() * out.dtype.type(1)
-    along_rows = np.ascontiguousarray(along_rows * rest, factors[a].dtype)
+    along_rows, along_columns = (factors[a] * rest).astype(factors[a].dtype).ravel(), factors[b].ravel()
     columns = columns_of(x, out, sliding, axes.columns, axes.width, border)
     planes = planes_of(x, out, sliding, axes.planes, border)
-    rows = rows_of(x, out, sliding, a, border, 0, 1)
-    two_passes.run(x, (along_rows, along_columns.astype(factors[b].dtype)), (rows, columns, planes), cval, out)
+    rows = rows_of(x, out, sliding, a, border)
+    two_passes.run(x, (along_rows, along_columns), (rows, columns, planes), cval, out)
     return True

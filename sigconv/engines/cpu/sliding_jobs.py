@@ -140,8 +140,7 @@ class Job:
         taps = np.arange(columns.kernel, dtype=np.int64) * columns.gap
         taps = taps % step * pitch + taps // step if step > 1 else taps * columns.width
         self.blocks = -(-columns.out // self.block)
-        self.bands = -(-len(rows.out) // self.band)
-        self.units = len(planes.at) * self.bands * self.blocks
+        self.units = len(planes.at) * -(-len(rows.out) // self.band) * self.blocks
         many = planes.at.shape[1]
         self.work = (many * rows.kernel * columns.kernel + _MOVE) * self.band * self.block
         self.numbers = many * depth * pitch * step + 4 * width

@@ -4,7 +4,6 @@ A band of the first pass's results is kept while it is in the cache, and the sec
 """
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 
@@ -41,14 +40,13 @@ def run(
     one_plane = Planes(np.zeros((1, 1), np.int64), np.zeros(1, np.int64))
     none = np.empty(0, np.int64)
 
-    @cache
     def second(width: int) -> Job:
         """For a band of so many columns."""
         plain = Columns(width, width, 1, 1, 1, 1, 0, none, none)
         to = rows.out[:band] - rows.out[0]
         return Job(dtype, Rows(kept, to, rows.kernel, 1, rows.gap, block), plain, one_plane, out.itemsize, band)
 
-    jobs = {width: second(width) for width in {min(block, columns.out - left) for left in range(0, columns.out, block)}}
+    jobs = {width: second(width) for width in {block, columns.out % block or block}}
     filter_columns = first.kernel(x.dtype, dtype)
     filter_rows = next(iter(jobs.values())).kernel(dtype, out.dtype)
     source, target = address(x), address(out)
