@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from math import inf, isinf, prod
 from typing import Any, NamedTuple
 
@@ -61,6 +62,7 @@ def slide_of(
         raise type(error)(re.sub(r"^kernel\b", "kernel_size", str(error))) from None
 
 
+@lru_cache(64)
 def divisors(slide: Slide, include_pad: bool = False, override: Any = None) -> pools.Counts:
     """What the sum of each window is divided by: its cells, those of the padding included or not."""
     windows = windows_of(slide)

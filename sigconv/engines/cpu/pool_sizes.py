@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 WIDE = 10  # windows of so many columns share what they have in common
 SLACK = 16  # vectors that a line must be longer than its cells
+BLOCK = 2**14  # cells whose sum is made in their own precision; blocks are summed in float64
 NOWHERE = 2**62  # the place of a cell of the border
 
 

@@ -28,20 +28,22 @@ def _suffix(tile: Tile) -> str:
     return f"v{tile.lanes}{kind}.p0"
 
 
-def load_some(dtype: Any, lanes: int, others: float = 0.0) -> Callable[..., Any]:
-    """An intrinsic: one vector from pointer[at], of which the first n numbers are read; the ``others`` are given."""
-    tile = Tile(dtype, 1, lanes)
+def load_some(dtype: Any, lanes: int, others: float = 0.0, count: int = 1) -> Callable[..., Any]:
+    """An intrinsic: vectors from pointer[at], of which the first n numbers are read; the ``others`` are given."""
+    tile = Tile(dtype, count, lanes)
 
     @intrinsic
     def load_first(_: Any, pointer: Any, at: Any, n: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            p, i, count = args
-            mask = _first_lanes(builder, lanes, count)
-            where = at_index(builder, p, i, 0, tile.vector)
-            kind = ir.FunctionType(tile.vector, [where.type, _NUMBER, mask.type, tile.vector])
-            function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.{_suffix(tile)}")
-            given = tile.constant(others)
-            return pack(builder, tile, [builder.call(function, [where, _NUMBER(tile.align), mask, given])])
+            p, i, n = args
+            vectors = []
+            for k in range(count):
+                mask = _first_lanes(builder, lanes, builder.sub(n, n.type(k * lanes)))
+                where = at_index(builder, p, i, k * lanes, tile.vector)
+                kind = ir.FunctionType(tile.vector, [where.type, _NUMBER, mask.type, tile.vector])
+                function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.load.{_suffix(tile)}")
+                vectors.append(builder.call(function, [where, _NUMBER(tile.align), mask, tile.constant(others)]))
+            return pack(builder, tile, vectors)
 
         return tile(types.CPointer(dtype), types.int64, types.int64), codegen
 
@@ -109,6 +111,24 @@ def load_every(dtype: Any, lanes: int) -> Callable[..., Any]:
         return tile(types.CPointer(dtype), types.int64, types.int64), codegen
 
     return load_steps
+
+
+def every_other(phase: int) -> Callable[..., Any]:
+    """An intrinsic: the numbers phase, phase + 2, .. of a tile, in half as many vectors."""
+
+    @intrinsic
+    def every_other_number(_: Any, tile: Any) -> Any:
+        result = Tile(tile.dtype, tile.count // 2, tile.lanes)
+        mask = ir.Constant(ir.VectorType(_NUMBER, tile.lanes), [2 * k + phase for k in range(tile.lanes)])
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            vectors = unpack(builder, tile, args[0])
+            pairs = zip(vectors[::2], vectors[1::2], strict=True)
+            return pack(builder, result, [builder.shuffle_vector(a, b, mask) for a, b in pairs])
+
+        return result(tile), codegen
+
+    return every_other_number
 
 
 @intrinsic

@@ -20,6 +20,7 @@ from sigconv.engines.cpu.pool_sizes import WIDE
 from sigconv.engines.cpu.target import host
 
 BIG = 4  # vectors that are worked on together
+AHEAD = 2**12  # cells between what is worked on and what is asked for
 
 
 def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., None]]:
@@ -27,11 +28,11 @@ def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., 
     big = BIG * lanes
     _, _, load_big, spread_big, _ = t.shape(real, BIG, lanes)
     _, _, load, spread, _ = t.shape(real, 1, lanes)
-    load_some, load_every = p.load_some(real, lanes), p.load_every(real, lanes)
-    odd = p.load_phase(real, lanes, 2, 1)
-    second, third, fourth = (p.load_phase(real, lanes, 4, phase) for phase in (1, 2, 3))
-    load_every_other, load_every_fourth = p.load_phase(real, lanes, 2), p.load_phase(real, lanes, 4)
+    load_every = p.load_every(real, lanes)
+    load_big_some = p.load_some(real, lanes, kind.nothing, BIG)
+    load_every_other, evens, odds = p.load_phase(real, lanes, 2), p.every_other(0), p.every_other(1)
     store, store_some, store_every_other = t.store, p.store_some, p.store_every_other
+    ask_for = t.ask_for
     mul, div, root = t.mul, t.div, p.root
     nothing, prepare, join, join_one, fold = kind.nothing, kind.prepare, kind.join, kind.join_one, kind.fold
     counted, rooted, again = kind.counted, kind.rooted, kind.again
@@ -42,32 +43,51 @@ def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., 
             return load(line, at)
         if stride == 2:
             return load_every_other(line, at)
-        if stride == 4:
-            return load_every_fourth(line, at)
         return load_every(line, at, stride)
 
     @inlined
-    def join_row(x, at, n, fresh, power, line, to):
-        """line[to + c] joins x[at + c] to what it held, unless it is fresh; c < n."""
+    def join_row(x, at, n, fresh, ahead, halving, power, line, to):
+        """line[to + c] joins x[at + c] to what it held, unless it is fresh; c < n. At last neighbours are joined."""
         c = 0
-        while c + big <= n:
-            cells = prepare(load_big(x, at + c), power)
-            store(cells if fresh else join(load_big(line, to + c), cells), line, to + c)
-            c += big
         while c < n:
-            cells = prepare(load_some(x, at + c, n - c), power)
-            store(cells if fresh else join(load(line, to + c), cells), line, to + c)
-            c += lanes
+            if ahead:
+                for k in range(0, big, lanes):
+                    ask_for(x, at + c + k + AHEAD)
+            if c + big <= n:
+                cells = prepare(load_big(x, at + c), power)
+            else:
+                cells = prepare(load_big_some(x, at + c, n - c), power)
+            if not fresh:
+                cells = join(load_big(line, to + c), cells)
+            if halving:
+                store(join(evens(cells), odds(cells)), line, (to + c) >> 1)
+            else:
+                store(cells, line, to + c)
+            c += big
 
     @inlined
-    def join_rows(x, at, deep, step_d, high, step_h, n, power, line, to):
-        """One row after the other, as they lie in memory: that is how memory is quick."""
+    def join_rows(x, at, deep, step_d, high, step_h, n, halving, power, line, to):
+        """One row after the other, as they lie in memory: that is how memory is quick.
+
+        Where they come from several planes, what lies ahead in each of them is asked for.
+        """
         for d in range(deep):
             for h in range(high):
-                join_row(x, at + d * step_d + h * step_h, n, d + h == 0, power, line, to)
+                row = at + d * step_d + h * step_h
+                last = d == deep - 1 and h == high - 1
+                join_row(x, row, n, d + h == 0, deep > 1, halving and last, power, line, to)
         if deep * high == 0:  # no cell but of the border
-            for c in range(n):
-                line[to + c] = nothing
+            for c in range(to, to + n):
+                line[c >> 1 if halving else c] = nothing
+
+    @inlined
+    def halve(line, n):
+        """line[i] = line[2 i] joined to line[2 i + 1], i < n."""
+        i = 0
+        while i < n:
+            acc = load_big(line, 2 * i)
+            store(join(evens(acc), odds(acc)), line, i)
+            i += big // 2
 
     @inlined
     def double(line, far, n):
@@ -148,30 +168,40 @@ def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., 
             right = max(min((stop + expand - 1) // expand, width), left)
             at = first + depth[d] * plane + height[h] * width + left
             to = left * expand - start
-            for k in range(min(to, stop - start)):
+            taps = kernel
+            gap = step_w
+            by = stride
+            half = 1 if gap == 1 and not listed and (kernel | stride | to) & 1 == 0 and expand == 1 else 0
+            for k in range(min(to, stop - start) >> half):
                 line[k] = nothing
             joined = spare if expand > 1 else line
             joined_to = 0 if expand > 1 else to
-            high_rows = height[high + h]
-            join_rows(x, at, depth[deep + d], step_d, high_rows, step_h, right - left, power, joined, joined_to)
+            rows_d, rows_h = depth[deep + d], height[high + h]
+            join_rows(x, at, rows_d, step_d, rows_h, step_h, right - left, half == 1, power, joined, joined_to)
             if expand > 1:
                 expand_line(spare, right - left, expand, line, to)
-            for k in range(max(right * expand - start, 0), stop - start):
+            length = (stop - start) >> half
+            for k in range(max((right * expand - start + half) >> half, 0), length):
                 line[k] = nothing
+            taps >>= half
+            by >>= half
+            while gap == 1 and not listed and (taps | by) & 1 == 0:  # windows of pairs of cells
+                length >>= 1
+                taps >>= 1
+                by >>= 1
+                halve(line, length)
 
-            taps = kernel
-            gap = step_w
             source = line
-            if not listed and kernel >= WIDE:
+            if not listed and taps >= WIDE:
                 if again:
                     span = 1
-                    while 2 * span <= kernel:
-                        double(line, span * step_w, stop - start - (2 * span - 1) * step_w)
+                    while 2 * span <= taps:
+                        double(line, span * gap, length - (2 * span - 1) * gap)
                         span *= 2
-                    gap = (kernel - span) * step_w
-                    taps = 2 if kernel > span else 1
+                    gap *= taps - span
+                    taps = 2 if taps > span else 1
                 else:
-                    add_up(line, kernel, step_w, stop - start, spare)
+                    add_up(line, taps, gap, length, spare)
                     source = spare
                     taps = 1
             over = row_counts[d * high + h] if counted else real(1)
@@ -185,7 +215,7 @@ def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., 
                     one = sqrt(one)
                 y[result + i] = one
                 i += 1
-            while stride == 1 and i + big <= n:
+            while by == 1 and i + big <= n:
                 accs = load_big(source, i)
                 for j in range(1, taps):
                     accs = join(accs, load_big(source, i + j * gap))
@@ -196,17 +226,10 @@ def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., 
                 store(accs, y, result + i)
                 i += big
             while i < n:
-                at = i * stride
-                acc = cells_of(source, at, stride)
-                done = 1
-                if gap == 1 and stride == 2 and taps > 1:  # neighbours come out of the same loads
-                    acc = join(acc, odd(source, at))
-                    done = 2
-                elif gap == 1 and stride == 4 and taps > 3:
-                    acc = join(join(acc, second(source, at)), join(third(source, at), fourth(source, at)))
-                    done = 4
-                for j in range(done, taps):
-                    acc = join(acc, cells_of(source, at + j * gap, stride))
+                at = i * by
+                acc = cells_of(source, at, by)
+                for j in range(1, taps):
+                    acc = join(acc, cells_of(source, at + j * gap, by))
                 if counted:
                     acc = div(acc, mul(spread(over), load(column_counts, o + i)))
                 if rooted and power == 2:

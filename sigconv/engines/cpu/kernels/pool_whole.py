@@ -1,76 +1,69 @@
-"""Whole images joined to one number each: what `pool` does with windows."""
+"""Blocks of images joined to one number each: what `pool` does with windows, for a window that holds all cells."""
 
 from collections.abc import Callable
-from math import sqrt
 
 from numba import types
 
 from sigconv.engines.cpu import pool_tiles as p
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined, pool_kinds
+from sigconv.engines.cpu.pool_sizes import BLOCK
 from sigconv.engines.cpu.target import host
 
-BIG = 8  # vectors that are worked on together
-BLOCK = 2**14  # cells whose sum is made in their own precision; blocks are summed in float64
+BIG = 4  # vectors that are worked on together
 
 
 def _whole(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., None]]:
-    """y[image] = all cells of the image joined, over ``over``."""
+    """y[b] = the cells of block b joined; images have ``size`` cells, and the last block of each what is left."""
     lanes = host().vector_bytes * 8 // real.bitwidth
     big = BIG * lanes
-    load_big, load = t.shape(real, BIG, lanes).load, t.shape(real, 1, lanes).load
-    load_some, spread = p.load_some(real, lanes, kind.nothing), t.shape(real, 1, lanes).spread
-    nothing, prepare, join, join_one, fold = kind.nothing, kind.prepare, kind.join, kind.join_one, kind.fold
-    counted, rooted = kind.counted, kind.rooted
+    _, _, load_big, spread_big, _ = t.shape(real, BIG, lanes)
+    load_some = p.load_some(real, lanes, kind.nothing, BIG)
+    nothing, prepare, join, fold = real(kind.nothing), kind.prepare, kind.join, kind.fold
 
     @inlined
-    def few(x, at, n, power):
-        acc = spread(real(nothing))
-        c = 0
-        while c + lanes <= n:
-            acc = join(acc, prepare(load(x, at + c), power))
-            c += lanes
-        if c < n:
-            acc = join(acc, prepare(load_some(x, at + c, n - c), power))
-        return fold(acc)
+    def rest(accs, x, at, stop, power):
+        while at + big <= stop:
+            accs = join(accs, prepare(load_big(x, at), power))
+            at += big
+        if at < stop:
+            accs = join(accs, prepare(load_some(x, at, stop - at), power))
+        return fold(accs)
 
-    @inlined
-    def block(x, at, n, power):
-        if n < big:
-            return few(x, at, n, power)
-        accs = prepare(load_big(x, at), power)
-        c = big
-        while c + big <= n:
-            accs = join(accs, prepare(load_big(x, at + c), power))
-            c += big
-        return join_one(fold(accs), few(x, at + c, n - c, power)) if c < n else fold(accs)
+    def run(x, y, size, power, lo, hi):
+        blocks = (size + BLOCK - 1) // BLOCK
+        ahead = (hi - lo) // 2
+        for one in range(lo, hi - ahead):  # two streams come from memory faster than one
+            two = one + ahead
+            at = one // blocks * size + one % blocks * BLOCK
+            stop = min(at + BLOCK, (one // blocks + 1) * size)
+            other = two // blocks * size + two % blocks * BLOCK
+            other_stop = min(other + BLOCK, (two // blocks + 1) * size)
+            accs = spread_big(nothing)
+            others = spread_big(nothing)
+            while at + big <= stop and other + big <= other_stop:
+                accs = join(accs, prepare(load_big(x, at), power))
+                others = join(others, prepare(load_big(x, other), power))
+                at += big
+                other += big
+            y[one] = rest(accs, x, at, stop, power)
+            y[two] = rest(others, x, other, other_stop, power)
 
-    def run(x, y, size, over, power, lo, hi):
-        for image in range(lo, hi):
-            acc = types.float64(nothing)
-            for at in range(0, size, BLOCK):
-                acc = join_one(acc, types.float64(block(x, image * size + at, min(BLOCK, size - at), power)))
-            if counted:
-                acc /= over
-            if rooted and power == 2:
-                acc = sqrt(acc)
-            y[image] = acc
-
-    return "xxiDiii", run
+    return "xdiiii", run
 
 
 def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """y = the greatest number of each image, NaN where there is one."""
+    """y = the greatest number of each block, NaN where there is one."""
     return _whole(real, pool_kinds.greatest(real))
 
 
 def total(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """y = the sum of each image over ``over``."""
+    """y = the sum of each block."""
     return _whole(real, pool_kinds.summed(real))
 
 
 def powers(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """y = the sum of |x|**power in each image, of which the square root for a power of 2."""
+    """y = the sum of |x|**power in each block."""
     return _whole(real, pool_kinds.powers(real))
 
 
