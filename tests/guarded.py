@@ -20,6 +20,7 @@ from guarded_convs import convs_cases
 from guarded_linear import linear_cases
 from guarded_pools import pool_cases
 from guarded_running import running_cases
+from guarded_winograd import winograd_cases
 
 MS, S = 10**6, 10**9
 EPOCH = 1_700_000_000 * S
@@ -269,6 +270,7 @@ def cases():
     yield from pool_cases(rng)
     yield from conv_grads_cases(rng)
     yield from convs_cases(rng)
+    yield from winograd_cases(rng)
     yield from linear_cases(rng)
 
 

@@ -209,12 +209,14 @@ def test_plans_are_told(rng):
         groups = options.pop("groups", 1)
         slide = geometry.convolution(x[2:], weight[2:], **options)
         plan = convs.describe(x, weight, np.float32, slide, groups)
-        assert 0 < plan["workspace"] < 2**22 and min(plan["tile"]) >= 1
+        assert 0 < plan["workspace"] < 2**22 and 0 <= plan["shared"] <= 2**24 and min(plan["tile"]) >= 1
         return plan["method"]
 
-    assert method((1, 64, 224, 224), (64, 64, 3, 3), padding=1) == "direct"
-    assert method((1, 256, 13, 13), (384, 256, 3, 3), padding=1) == "columns"
-    assert method((8, 512, 7, 7), (512, 512, 3, 3), padding=1) == "cells"
+    assert method((1, 3, 224, 224), (64, 3, 3, 3), padding=1) == "direct"
+    assert method((1, 64, 224, 224), (64, 64, 3, 3), padding=1) == "winograd"
+    assert method((1, 256, 13, 13), (384, 256, 3, 3), padding=1) == "winograd"
+    assert method((1, 48, 27, 27), (128, 48, 5, 5), padding=2) == "columns"
+    assert method((8, 512, 7, 7), (512, 512, 1, 1)) == "cells"
     assert method((1, 32, 112, 112), (32, 1, 3, 3), padding=1, groups=32) == "rows"
     assert method((64, 1024, 1, 1), (1000, 1024, 1, 1)) == "direct"
 

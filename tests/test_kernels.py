@@ -100,6 +100,7 @@ HOT = [
     ("fir.smooth", "float32", "ps"),
     ("fir.smooth", "float64", "pd"),
     ("conv.layer", "float32", "ps"),
+    ("winograd.layer", "float32", "ps"),
     ("recursive.even", "float64", "pd"),
     ("uneven.smooth", "float64", "pd"),
     ("pairs.gaussian", "float64", "pd"),

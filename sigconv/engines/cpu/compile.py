@@ -37,6 +37,8 @@ _SHARED = (
     "sizes",
     "taps",
     "row_tiles",
+    "winograd_sizes",
+    "winograd_tiles",
     "outer_tiles",
     "dot_tiles",
     "dot_sizes",

@@ -23,6 +23,9 @@ from sigconv.engines.cpu.conv_sizes import (
 from sigconv.engines.cpu.scratch import scratch
 from sigconv.engines.cpu.target import host
 from sigconv.engines.cpu.threads import parallel, split
+from sigconv.engines.cpu.winograd import add_products, pays
+from sigconv.engines.cpu.winograd import planned as planned_in_tiles
+from sigconv.engines.cpu.winograd_sizes import TILE, TOGETHER
 from sigconv.geometry import Slide
 
 _NEAR = 2**19  # bytes of laid-out input that stay in a core's second cache beside the weights
@@ -40,7 +43,8 @@ def convolve(
 
     ``weight`` is (O, C / groups, *kernel) and ``bias`` (O,) or None, all of one dtype, float32 or float64, and
     C-contiguous. Each output is one chain of multiply-adds from its bias on, channel by channel and through each
-    channel's window row by row: its bits depend on neither threads nor sizes.
+    channel's window row by row: its bits depend on neither threads nor sizes. Where `pays` says so there are 16 chains
+    for each 2 x 2 outputs, and bits depend on where in them an output is.
     """
     y = np.empty((len(x), len(weight), *slide.output), x.dtype)
     if y.size == 0:
@@ -49,6 +53,8 @@ def convolve(
         bias = np.zeros(len(weight), x.dtype)
     if _is_dense(slide) and len(x) > 1 and groups == 1:
         return _dense(x, weight, bias, y)
+    if len(slide.size) == 2 and pays(slide, weight.shape[1], len(weight) // groups, x.itemsize):
+        return _in_tiles(x, weight, bias, y, slide, groups, border)
     _layer(x, weight, bias, y, _as_volume(slide), groups, border)
     return y
 
@@ -71,6 +77,23 @@ def _dense(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray) -
         sums = np.empty((1, outputs, 1, 1, len(part)), x.dtype)
         _layer(np.ascontiguousarray(part.T), filters, bias, sums, slide, 1, "constant")
         y[lo : lo + _DENSE] = sums.reshape(outputs, -1).T.reshape(-1, outputs, *y.shape[2:])
+    return y
+
+
+def _in_tiles(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray, slide: Slide, groups: int, border: str
+) -> np.ndarray:
+    """A layer with fewer multiplications; infinities, whose differences are NaN, get the direct way's answers."""
+    (height, width), (top, left) = slide.output, slide.before
+    tiles = -(-height // TILE)
+    for first, rows in add_products(x, weight, bias, y, slide, groups, border):
+        for n in range(first // tiles, (first + rows - 1) // tiles + 1):
+            lo, hi = (min(max(TILE * (row - n * tiles), 0), height) for row in (first, first + rows))
+            band = slide._replace(before=(top - lo, left), output=(hi - lo, width))
+            direct = np.empty((1, len(weight), hi - lo, width), y.dtype)
+            _layer(x[n : n + 1], weight, bias, direct, _as_volume(band), groups, border)
+            found = y[n, :, lo:hi]
+            np.copyto(found, direct[0], where=~np.isfinite(found))
     return y
 
 
@@ -328,18 +351,23 @@ def describe(
     """How `convolve` would go about such arrays.
 
     "method" is what becomes of the input: read as it is but for its border ("direct"), the same by neighbouring rows of
-    outputs together ("rows"), or laid out as the window's columns or all of its cells see it. "tile" is how many output
-    channels and places are summed at a time in registers, "workspace" the bytes of scratch that each thread needs.
+    outputs together ("rows"), laid out as the window's columns or all of its cells see it, or mixed so that four
+    outputs need fewer products ("winograd"). "tile" is how many output channels and places are summed at a time in
+    registers, "workspace" the bytes of scratch that each thread needs, "shared" those that all need together.
     """
     dtype = np.dtype(dtype)
     outputs, channels = weight_shape[0] // groups, weight_shape[1]
+    lanes = host().vector_bytes // dtype.itemsize
+    tile = BLOCK_CHANNELS, BLOCK_COLUMNS[host().vector_bytes] * lanes
+    if len(slide.size) == 2 and pays(slide, channels, outputs, dtype.itemsize):
+        mixed = planned_in_tiles(x_shape[0], groups, channels, outputs, slide)
+        own, shared = (numbers * dtype.itemsize for numbers in (sum(mixed.space), mixed.weights + mixed.inputs))
+        return {"method": "winograd", "tile": (TOGETHER, tile[1]), "workspace": own, "shared": shared}
     samples, volume = x_shape[0], _as_volume(slide)
     if _is_dense(slide) and samples > 1 and groups == 1:
         channels, samples, volume = prod(weight_shape[1:]), 1, _pointwise(min(samples, _DENSE))
     layer = planned(samples, groups, channels, outputs, dtype.itemsize, volume)
     method = {DIRECT: "direct", COLUMNS: "columns", CELLS: "cells", SHARED: "rows"}[layer.layout]
-    lanes = host().vector_bytes // dtype.itemsize
-    tile = (BLOCK_CHANNELS, BLOCK_COLUMNS[host().vector_bytes] * lanes)
     if layer.layout == SHARED:
         tile = (1, SHARED_ROWS * SHARED_COLUMNS * lanes)
-    return {"method": method, "tile": tile, "workspace": sum(layer.space) * dtype.itemsize}
+    return {"method": method, "tile": tile, "workspace": sum(layer.space) * dtype.itemsize, "shared": 0}

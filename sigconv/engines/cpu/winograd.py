@@ -1,0 +1,247 @@
+"""Layers whose window is three by three: sixteen products for each four outputs of a channel instead of 36."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import accumulate
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+
+from sigconv.borders import index_of
+from sigconv.engines.cpu import winograd_sizes as of
+from sigconv.engines.cpu.compile import address, kernel
+from sigconv.engines.cpu.scratch import kept, scratch
+from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.threads import parallel, split
+from sigconv.geometry import Slide
+
+_TILES = 256  # in a block
+_INPUTS, _PRODUCTS = 2**19, 2**21  # bytes of a block's inputs and of its sums of products, in all kinds
+_SHARED = 2**23  # bytes of inputs of all blocks that are made beforehand
+_FEW = 2  # blocks of tiles for which weights are not made beforehand
+_TASKS = 4  # blocks that a layer has at least, where there are enough output channels
+_SHARE = 32  # output channels of a block, at least
+_WEIGHTS, _CHANNELS = 2**15, 2**15  # weights, and inputs in all kinds, worth waking a thread for
+_PAIRS, _PLACES, _WORK = (
+    2**9,
+    36,
+    2**21,
+)  # channels in times channels out, places, and both, below which it is not worth it
+_LINE = 16  # numbers in a cache line
+_BYTES = 4  # of a number
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer's numbers and the blocks that its outputs are computed in."""
+
+    samples: int
+    groups: int
+    channels: int  # of a group
+    outputs: int  # of a group
+    slide: Slide  # along two axes
+    rows: int  # of tiles in a block
+    wide: int  # tiles in a row of a block
+    block_outputs: int
+    chunk: int  # input channels at a time
+
+    @property
+    def tiles(self) -> tuple[int, int]:
+        """Rows and columns of tiles in a sample."""
+        height, width = self.slide.output
+        return -(-height // of.TILE), -(-width // of.TILE)
+
+    @property
+    def blocks_of_tiles(self) -> int:
+        rows, columns = self.tiles
+        return -(-self.samples * rows // self.rows) * -(-columns // self.wide)
+
+    @property
+    def pieces(self) -> int:
+        """Blocks that share their inputs."""
+        return -(-self.outputs // self.block_outputs)
+
+    @property
+    def apart(self) -> int:
+        """Numbers from channel to channel of inputs, and from kind to kind of products."""
+        return _odd_lines(self.rows * self.wide + _LINE)  # rows end with whole vectors
+
+    @property
+    def pitch(self) -> int:
+        """Numbers from row to row of a padded plane's even or odd columns."""
+        return -(-(self.wide + 1) // _LINE) * _LINE
+
+    @property
+    def phase(self) -> int:
+        """Numbers from the even columns to the odd ones."""
+        return _odd_lines(_reach(min(self.rows, self.tiles[0])) * self.pitch)
+
+    @property
+    def inputs(self) -> int:
+        """Numbers of inputs, in all kinds, that are made beforehand: where blocks share them, and they are not many."""
+        numbers = self.groups * self.blocks_of_tiles * of.KINDS * self.channels * self.apart + _LINE
+        return numbers if self.pieces > 1 and numbers * _BYTES <= _SHARED else 0
+
+    @property
+    def weights(self) -> int:
+        """Numbers of weights, in all kinds, that are made beforehand: where several blocks of tiles ask for them."""
+        blocks = self.groups * -(-self.outputs // of.TOGETHER)
+        return blocks * of.KINDS * self.channels * of.TOGETHER if self.blocks_of_tiles > _FEW else 0
+
+    @property
+    def space(self) -> list[int]:
+        """Numbers of a thread's scratch: weights' kinds, weights turned over, padded planes, inputs, products."""
+        weights = 0 if self.weights else of.KINDS * self.chunk * of.TOGETHER
+        turned = self.chunk * of.KERNEL**2 * of.TOGETHER
+        outputs = -(-self.block_outputs // of.TOGETHER) * of.TOGETHER
+        inputs = 0 if self.inputs else of.KINDS * self.chunk * self.apart + _LINE
+        return [weights, turned, 2 * self.phase + 2 * _LINE, inputs, of.KINDS * outputs * self.apart + _LINE]
+
+    def tables(self, border: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where rows and columns of the padded input come from, what the kernel goes by, and its blocks."""
+        (height, width), (top, left), (rows, columns) = self.slide.size, self.slide.before, self.tiles
+        places = np.arange(_reach(rows)) - top, np.arange(-left, 0), np.arange(width, _reach(columns) - left)
+        sizes = height, width, width
+        maps = [index_of(where, size, border) for where, size in zip(places, sizes, strict=True)]
+        starts = np.cumsum([len(table) for table in maps])
+        volume, out_volume = height * width, prod(self.slide.output)
+        held = self.channels if self.inputs else self.chunk
+        facts = [
+            height, width, self.groups * self.channels * volume, self.channels, self.chunk, left, border != "constant",
+            *starts[:2], self.pitch, self.phase, self.apart, held * self.apart, rows, *self.slide.output,
+            self.groups * self.outputs * out_volume, self.pieces, self.inputs > 0, self.weights > 0,
+        ]  # fmt: skip
+        return np.concatenate(maps).astype(np.int64), np.array(facts, np.int64), self._blocks()
+
+    def _blocks(self) -> np.ndarray:
+        """A row of numbers for each block; those of the same input stand together."""
+        rows, columns = self.tiles
+        ends = (self.groups, self.samples * rows, columns, self.outputs)
+        steps = (1, self.rows, self.wide, self.block_outputs)
+        axes = (np.arange(0, end, step) for end, step in zip(ends, steps, strict=True))
+        firsts = [first.ravel() for first in np.meshgrid(*axes, indexing="ij")]
+        sizes = [np.minimum(end - first, step) for end, step, first in zip(ends, steps, firsts, strict=True)]
+        group, row, column, output = firsts
+        inputs = np.arange(len(group)) // self.pieces * of.KINDS * self.channels * self.apart
+        weights = (group * _whole(self.outputs, of.TOGETHER) + output) * of.KINDS * self.channels
+        start = group * self.channels * prod(self.slide.size)
+        channel = group * self.outputs + output
+        return np.stack([row, column, *sizes[1:3], start, channel, sizes[3], inputs, weights], 1).astype(np.int64)
+
+
+def _reach(tiles: int) -> int:
+    """Rows of input that so many rows of tiles see."""
+    return of.TILE * tiles + of.SEEN - of.TILE
+
+
+def _whole(number: int, step: int) -> int:
+    """The next multiple of ``step``."""
+    return -(-number // step) * step
+
+
+def _odd_lines(numbers: int) -> int:
+    """So many numbers or some more: neighbours at powers of two would drive each other out of a cache."""
+    return (-(-numbers // _LINE) | 1) * _LINE
+
+
+def planned(samples: int, groups: int, channels: int, outputs: int, slide: Slide) -> Layer:
+    """The blocks of a layer, from its sizes alone."""
+    lanes = host().vector_bytes // _BYTES
+    height, width = (-(-n // of.TILE) for n in slide.output)
+    height *= samples
+    parts = -(-width // _TILES)
+    wide = -(-width // parts)
+
+    def cost(rows: int) -> float:
+        """How long two threads take for bands of so many rows: vectors, and what each band takes besides."""
+        bands = -(-height // rows)
+        last = height - (bands - 1) * rows
+        whole, part = (-(-some * wide // lanes) + 1 for some in (rows, last))
+        if bands * parts * groups < _TASKS:
+            return ((bands - 1) * whole + part) / 2
+        return bands // 2 * whole + bands % 2 * part
+
+    most = max(1, min(_TILES // wide, height))
+    rows = min(range(most, max(most // 3, 1) - 1, -1), key=cost)
+    layer = Layer(samples, groups, channels, outputs, slide, rows, wide, outputs, channels)
+    of_channel = of.KINDS * layer.apart * _BYTES
+    chunks = -(-channels // max(_INPUTS // of_channel, of.TOGETHER))
+    many = -(-outputs // max(_PRODUCTS // of_channel, of.TOGETHER))
+    pieces = max(many, min(-(-_TASKS // (layer.blocks_of_tiles * groups)), outputs // _SHARE), 1)
+    share = min(_whole(-(-outputs // pieces), of.TOGETHER), outputs)
+    return replace(layer, block_outputs=share, chunk=-(-channels // chunks))
+
+
+class _Prepared(NamedTuple):
+    """A layer's plan: tables, ranges of work, and where in scratch the parts of it begin."""
+
+    layer: Layer
+    maps: np.ndarray
+    facts: np.ndarray
+    blocks: np.ndarray
+    weights: list[tuple[int, int]]
+    inputs: list[tuple[int, int]]
+    rooms: list[int]
+
+
+@lru_cache(maxsize=64)
+def _prepared(samples: int, groups: int, channels: int, outputs: int, slide: Slide, border: str) -> _Prepared:
+    """A layer's plan; the layers of a network are asked for again and again."""
+    layer = planned(samples, groups, channels, outputs, slide)
+    weights = groups * -(-outputs // of.TOGETHER) if layer.weights else 0
+    inputs = groups * layer.blocks_of_tiles * channels if layer.inputs else 0
+    return _Prepared(
+        layer,
+        *layer.tables(border),
+        split(weights, -(-_WEIGHTS // (channels * of.TOGETHER))),
+        split(inputs, -(-_CHANNELS // (of.KINDS * layer.apart))),
+        [0, *accumulate(layer.space)],
+    )
+
+
+def pays(slide: Slide, channels: int, outputs: int, itemsize: int) -> bool:
+    """Whether `add_products` is the quicker way for groups of so many channels and outputs."""
+    fits = itemsize == _BYTES and slide.kernel == (of.KERNEL, of.KERNEL) and {*slide.stride, *slide.dilation} == {1}
+    places, pairs = prod(slide.output), channels * outputs
+    return fits and min(channels, outputs) >= 16 and pairs >= _PAIRS and places >= _PLACES and pairs * places >= _WORK
+
+
+def add_products(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray, slide: Slide, groups: int, border: str
+) -> list[tuple[int, int]]:
+    """y = a layer's outputs, along two axes; returns which rows of tiles hold other than finite numbers.
+
+    They are (first, how many), counted through all samples. An output's sums go from channel to channel in order: its
+    bits depend on neither threads nor blocks.
+    """
+    channels, outputs = weight.shape[1], len(weight) // groups
+    layer, maps, facts, blocks, of_weights, of_inputs, rooms = _prepared(
+        len(x), groups, channels, outputs, slide, border
+    )
+    weights, inputs = kept("weights", layer.weights, x.dtype), kept("inputs", layer.inputs, x.dtype)
+    finite = np.empty(len(blocks), np.uint8)
+    source, filters, start, target = (address(array) for array in (x, weight, bias, y))
+    known = [address(table) for table in (maps, facts, blocks)]
+    mix_weights, mix_inputs, run = (kernel(f"winograd.{name}", x.dtype) for name in ("weights", "inputs", "layer"))
+    ready_weights, ready_inputs, told = address(weights), address(inputs), address(finite)
+
+    def make_weights(lo: int, hi: int) -> None:
+        turned = scratch(1, channels * of.KERNEL**2 * of.TOGETHER, x.dtype)
+        mix_weights(filters, channels, outputs, address(turned), ready_weights, lo, hi)
+
+    def make_inputs(lo: int, hi: int) -> None:
+        planes = scratch(1, rooms[3] - rooms[2], x.dtype)
+        mix_inputs(source, address(planes), ready_inputs, *known, lo, hi)
+
+    def add(lo: int, hi: int) -> None:
+        space = scratch(1, rooms[-1], x.dtype)  # held until the kernel has returned
+        kinds, turned, planes, seen, products = (address(space) + room * _BYTES for room in rooms[:-1])
+        kinds, seen = ready_weights if of_weights else kinds, ready_inputs if of_inputs else seen
+        run(source, filters, start, target, kinds, turned, planes, seen, products, told, *known, lo, hi)
+
+    parallel(make_weights, of_weights)
+    parallel(make_inputs, of_inputs)
+    parallel(add, split(len(blocks), 1))
+    bad = blocks[finite == 0] if not finite.all() else blocks[:0]
+    return sorted({(int(block[of.FIRST]), int(block[of.ROWS])) for block in bad})
