@@ -203,8 +203,8 @@ def unpooled(axes: int, x: Any, indices: Any, window: tuple[Any, Any, Any], outp
     images = images_of(axes, x)
     size = _unpooled_size(images.size, *window, output_size)
     where = places_of("indices", indices, images.lead + images.size)
-    out = np.empty((len(images.cells), *(1,) * (3 - axes), *size), images.cells.dtype)
-    outside = pools.at_places("put", images.cells, stacked(where, axes), out)
+    out = pools.apart_from(images.cells, (len(images.cells), *(1,) * (3 - axes), *size))
+    outside = pools.put(images.cells, stacked(where, axes), out)
     no_place_outside("indices", outside, size)
     return images.answer(out, size)
 

@@ -56,6 +56,9 @@ def pool_cases(rng):
         for output in (1, 2, 7, 20):
             x = rng.standard_normal((2, 6, width)).astype(dtype)
             yield f"{output} windows over {x.shape} {dtype.__name__}", lambda x=x, output=output: fit(x, output)
+    for dtype in (np.float32, np.float64):  # more cells than one part of an image
+        x, window = rng.standard_normal((1, 259, 261)).astype(dtype), {"kernel_size": 8, "padding": 3}
+        yield f"{window} over {x.shape} {dtype.__name__}", lambda x=x, window=window: slide(x, window)
     whole = (sc.global_avg_pool, sc.global_max_pool, sc.global_lp_pool)
     for dtype, n in itertools.product((np.float32, np.float64), (2, 33, 129, 4097, 20000)):
         x = rng.standard_normal((2, n)).astype(dtype)

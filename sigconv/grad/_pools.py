@@ -70,8 +70,8 @@ def max_back(axes: int, grad_out: Any, indices: Any, input_shape: Any) -> np.nda
     given = gradient_of(axes, grad_out)
     size = input_size(axes, input_shape, given.lead)
     where = places_of("indices", indices, given.lead + given.size)
-    out = np.empty((len(given.cells), *(1,) * (3 - axes), *size), given.cells.dtype)
-    outside = pools.at_places("add", given.cells, stacked(where, axes), out)
+    out = pools.apart_from(given.cells, (len(given.cells), *(1,) * (3 - axes), *size))
+    outside = pools.put(given.cells, stacked(where, axes), out, adding=True)
     no_place_outside("indices", outside, size)
     return given.answer(out, size)
 
@@ -80,8 +80,8 @@ def unpool_back(axes: int, grad_out: Any, indices: Any) -> np.ndarray:
     """What stands at the indices."""
     given = gradient_of(axes, grad_out)
     where = places_of("indices", indices, given.lead + np.shape(indices)[-axes:])
-    out = np.empty((len(given.cells), *(1,) * (3 - axes), *where.shape[-axes:]), given.cells.dtype)
-    outside = pools.at_places("take", given.cells, stacked(where, axes), out)
+    out = pools.apart_from(given.cells, (len(given.cells), *(1,) * (3 - axes), *where.shape[-axes:]))
+    outside = pools.take(given.cells, stacked(where, axes), out)
     no_place_outside("indices", outside, given.size)
     return given.answer(out, where.shape[-axes:])
 
@@ -116,7 +116,7 @@ def powers_back(axes: int, x: Any, grad_out: Any, p: float, passed: Any) -> np.n
     if isinf(p):
         _, where = pools.greatest_places(np.abs(cells), ways.there)
         sums = np.empty_like(cells)
-        pools.at_places("add", grads, where, sums)
+        pools.put(grads, where, sums, adding=True)
         return images.answer(sums * np.sign(cells), images.size)
     if p != 1:
         with np.errstate(all="ignore"):

@@ -5,6 +5,8 @@ from typing import NamedTuple
 WIDE = 10  # windows of so many columns share what they have in common
 SLACK = 16  # vectors that a line must be longer than its cells
 BLOCK = 2**14  # cells whose sum is made in their own precision; blocks are summed in float64
+PART = 2**16  # cells of an image that numbers are sent to at a time: they stay in cache
+INDICES = 2**12  # places whose lowest and highest tell which parts they are in
 NOWHERE = 2**62  # the place of a cell of the border
 
 

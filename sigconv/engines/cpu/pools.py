@@ -1,9 +1,11 @@
 """Pools of images (n, d, h, w): kernels over rows of outputs, which threads share."""
 
+from math import prod
+
 import numpy as np
 
 from sigconv.engines.cpu.compile import address, kernel
-from sigconv.engines.cpu.pool_sizes import BLOCK, NOWHERE
+from sigconv.engines.cpu.pool_sizes import BLOCK, INDICES, NOWHERE, PART
 from sigconv.engines.cpu.pool_windows import Windows
 from sigconv.engines.cpu.scratch import scratch
 from sigconv.engines.cpu.threads import parallel, split
@@ -26,7 +28,7 @@ def _ranges(images: int, windows: Windows) -> list[tuple[int, int]]:
 def _whole(name: str, x: np.ndarray, over: float, power: int) -> np.ndarray:
     """Every image joined to one number: its blocks by the kernel, and these in their order."""
     run = kernel(f"pool_whole.{name}", x.dtype)
-    size = int(np.prod(x.shape[1:]))
+    size = _cells(x)
     parts = np.empty((len(x), -(-size // BLOCK)))
     source, target = address(x), address(parts)
 
@@ -48,7 +50,7 @@ def _run(name: str, x: np.ndarray, windows: Windows, rows: np.ndarray, columns: 
     if windows.everything:
         return _whole(name, x, float(rows[0] * columns[0]), power)
     run = kernel(f"pool.{name}", x.dtype)
-    out = _apart_from(x, (len(x), *windows.output))
+    out = apart_from(x, (len(x), *windows.output))
     if out.size == 0:
         return out
     plan = windows.plan(power)
@@ -63,7 +65,7 @@ def _run(name: str, x: np.ndarray, windows: Windows, rows: np.ndarray, columns: 
     return out
 
 
-def _apart_from(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def apart_from(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Memory for results, large ones half a page away from where x lies in its own."""
     size = int(np.prod(shape))
     if size * x.itemsize < _LARGE:
@@ -98,7 +100,7 @@ def powers(x: np.ndarray, windows: Windows, power: int) -> np.ndarray:
 def greatest_places(x: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     """The greatest numbers and their places in their images, -1 for an empty window."""
     run = kernel("pool_places.greatest", x.dtype)
-    out = _apart_from(x, (len(x), *windows.output))
+    out = apart_from(x, (len(x), *windows.output))
     places = np.empty(out.shape, np.int64)
     if out.size == 0:
         return out, places
@@ -115,18 +117,57 @@ def greatest_places(x: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.nda
     return out, places
 
 
-def at_places(name: str, x: np.ndarray, places: np.ndarray, out: np.ndarray) -> int:
-    """Whole images by the kernel ``name``; how many places were outside their image."""
-    run = kernel(f"pool_places.{name}", x.dtype)
-    n, size = int(np.prod(places.shape[1:])), int(np.prod((x if name == "take" else out).shape[1:]))
-    images = len(out)
-    ranges = split(images, max(_GRAIN // max(n + size, 1), 1))
-    wrong = np.zeros(len(ranges), np.int64)
-    grain = ranges[0][1] if ranges else 1
+def put(x: np.ndarray, places: np.ndarray, out: np.ndarray, adding: bool = False) -> int:
+    """Images ``out`` of x at its places, zero elsewhere; how many places were outside their image.
+
+    Of several for a place the last one stays, or else all of them are added in their order.
+    """
+    run = kernel("pool_places.add" if adding else "pool_places.put", x.dtype)
+    n, size = _cells(places), _cells(out)
+    parts, blocks = -(-size // PART), -(-n // INDICES)
+    lowest, highest = np.empty((2, len(out) * blocks if parts > 1 else 1), np.int64)
+    numbers = [address(array) for array in (x, places, out, lowest, highest)]
+    wrong = _bounds(places, size, lowest, highest) if parts > 1 else 0
+    grain = max(_GRAIN // max((n + size) // max(parts, 1), 1), 1)
+    ranges = split(len(out) * parts, grain)
+    outside = np.zeros(len(ranges), np.int64)
 
     def task(lo: int, hi: int) -> None:
-        outside = address(wrong) + 8 * (lo // grain)
-        run(address(x), address(places), n, address(out), size, -1, outside, lo, hi)
+        source, where, target, low, high = numbers
+        run(source, where, n, target, size, -1, low, high, address(outside) + 8 * (lo // grain), lo, hi)
 
     parallel(task, ranges)
-    return int(wrong.sum())
+    return wrong if parts > 1 else int(outside.sum())
+
+
+def _bounds(places: np.ndarray, size: int, lowest: np.ndarray, highest: np.ndarray) -> int:
+    """The lowest and the highest place of each block of each image; how many places were outside."""
+    run = kernel("pool_places.bounds")
+    grain = _GRAIN // INDICES
+    ranges = split(len(lowest), grain)
+    outside = np.zeros(len(ranges), np.int64)
+
+    def task(lo: int, hi: int) -> None:
+        counted = address(outside) + 8 * (lo // grain)
+        run(address(places), _cells(places), size, -1, address(lowest), address(highest), counted, lo, hi)
+
+    parallel(task, ranges)
+    return int(outside.sum())
+
+
+def take(x: np.ndarray, places: np.ndarray, out: np.ndarray) -> int:
+    """What stands at their places in the images x; how many places were outside their image."""
+    run = kernel("pool_places.take", x.dtype)
+    ranges = split(places.size, _GRAIN)
+    outside = np.zeros(len(ranges), np.int64)
+
+    def task(lo: int, hi: int) -> None:
+        counted = address(outside) + 8 * (lo // _GRAIN)
+        run(address(x), address(places), _cells(places), address(out), _cells(x), -1, counted, lo, hi)
+
+    parallel(task, ranges)
+    return int(outside.sum())
+
+
+def _cells(images: np.ndarray) -> int:
+    return prod(images.shape[1:])

@@ -12,8 +12,11 @@ from sigconv.engines.cpu import pool_tiles as p
 from sigconv.engines.cpu import shuffles
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
-from sigconv.engines.cpu.pool_sizes import NOWHERE, WIDE
+from sigconv.engines.cpu.pool_sizes import INDICES, NOWHERE, PART, WIDE
 from sigconv.engines.cpu.target import host
+
+LINE = 16  # places that are worked on together, and how many come before those that are asked for
+AHEAD = 512
 
 
 def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
@@ -167,60 +170,115 @@ def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
     return "xxlllllxlii", run
 
 
-def add(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """y[where[i]] += x[i] in each image; how many places were outside is added to wrong[0]. NOWHERE is skipped."""
+def _send(real: types.Float, adding: bool) -> tuple[str, Callable[..., None]]:
+    """Numbers sent to their places in parts of images, which are zero elsewhere.
 
-    def run(x, where, n, y, size, nowhere, wrong, lo, hi):
+    An image of ``size`` cells has parts of PART cells and the last part. Of several parts each looks into those blocks
+    of places alone that have any for it: ``lowest`` and ``highest`` hold what `bounds` found in each block.
+    """
+    lanes = host().vector_bytes * 8 // real.bitwidth
+    big = 4 * lanes
+    zeros, store, ask_for = t.shape(real, 4, lanes).zeros, t.store, t.ask_for
+
+    @inlined
+    def clear(y, at, stop):
+        while at + big <= stop:
+            store(zeros(), y, at)
+            at += big
+        while at < stop:
+            y[at] = 0
+            at += 1
+
+    def run(x, where, n, y, size, nowhere, lowest, highest, wrong, lo, hi):
+        parts = (size + PART - 1) // PART
+        blocks = (n + INDICES - 1) // INDICES
         outside = 0
-        for image in range(lo, hi):
-            for k in range(image * size, (image + 1) * size):
-                y[k] = 0
-            for i in range(image * n, (image + 1) * n):
-                place = where[i]
-                if 0 <= place < size:
-                    y[image * size + place] += x[i]
-                elif place != nowhere:
-                    outside += 1
+        for part in range(lo, hi):
+            image = part // parts
+            begin = part % parts * PART
+            end = min(begin + PART, size)
+            first = image * size
+            clear(y, first + begin, first + end)
+            for block in range(blocks):
+                known = image * blocks + block
+                if parts > 1 and (lowest[known] >= end or highest[known] < begin):
+                    continue
+                i = image * n + block * INDICES
+                stop = min(i + INDICES, (image + 1) * n)
+                while i < stop:
+                    for line in range(0, LINE, 8):
+                        ask_for(where, i + AHEAD + line)
+                    ask_for(x, i + AHEAD)
+                    for k in range(i, min(i + LINE, stop)):
+                        place = where[k]
+                        if begin <= place < end:
+                            if adding:
+                                y[first + place] += x[k]
+                            else:
+                                y[first + place] = x[k]
+                        elif (place < 0 or place >= size) and place != nowhere:
+                            outside += 1
+                    i += LINE
         wrong[0] = outside
 
-    return "xlixiilii", run
+    return "xlixiilllii", run
+
+
+def add(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """y[where[i]] += x[i]; how many places were outside their image is left in wrong[0]. NOWHERE is skipped."""
+    return _send(real, adding=True)
 
 
 def put(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """y[where[i]] = x[i] in each image, the last of several, and zero elsewhere; places outside are counted."""
+    """y[where[i]] = x[i], the last of several; how many places were outside their image is left in wrong[0]."""
+    return _send(real, adding=False)
 
-    def run(x, where, n, y, size, nowhere, wrong, lo, hi):
+
+def bounds(_: types.Float) -> tuple[str, Callable[..., None]]:
+    """The lowest and the highest place in [0, size) of each block of an image's places; those outside are counted."""
+
+    def run(where, n, size, nowhere, lowest, highest, wrong, lo, hi):
+        blocks = (n + INDICES - 1) // INDICES
         outside = 0
-        for image in range(lo, hi):
-            for k in range(image * size, (image + 1) * size):
-                y[k] = 0
-            for i in range(image * n, (image + 1) * n):
-                place = where[i]
+        for known in range(lo, hi):
+            first = known // blocks * n
+            begin = first + known % blocks * INDICES
+            low = size
+            high = -1
+            for k in range(begin, min(begin + INDICES, first + n)):
+                place = where[k]
                 if 0 <= place < size:
-                    y[image * size + place] = x[i]
+                    low = min(low, place)
+                    high = max(high, place)
                 elif place != nowhere:
                     outside += 1
+            lowest[known] = low
+            highest[known] = high
         wrong[0] = outside
 
-    return "xlixiilii", run
+    return "liiilllii", run
 
 
 def take(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """y[i] = x[where[i]] in each image; places outside are counted, and zero comes from there."""
+    """y[i] = x[where[i]] in i's image of n such; places outside are counted, and zero comes from there."""
 
     def run(x, where, n, y, size, nowhere, wrong, lo, hi):
         outside = 0
-        for image in range(lo, hi):
-            for i in range(image * n, (image + 1) * n):
-                place = where[i]
-                y[i] = 0
+        image = lo // n
+        i = lo
+        while i < hi:
+            for k in range(i, min((image + 1) * n, hi)):
+                place = where[k]
+                y[k] = 0
                 if 0 <= place < size:
-                    y[i] = x[image * size + place]
+                    y[k] = x[image * size + place]
                 elif place != nowhere:
                     outside += 1
+            image += 1
+            i = image * n
         wrong[0] = outside
 
     return "xlixiilii", run
 
 
-compile_kernel = compiler({"greatest": greatest, "add": add, "put": put, "take": take})
+compile_kernel = compiler({"greatest": greatest, "add": add, "put": put, "bounds": bounds, "take": take})
