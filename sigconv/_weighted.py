@@ -1,7 +1,8 @@
 """One call of correlate or convolve: its arguments checked, its plan, and the way from the input to the output."""
 
 import numbers
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,11 @@ class Call:
             raise ValueError(f"weights must have a dimension for each of {len(axes)} axes, got shape {w.shape}")
         if not w.size:
             raise ValueError(f"weights must hold at least one number, got shape {w.shape}")
-        self.sliding = self._slide(w.shape, axes, asked, flipped)
+        steps = per_axis("stride", asked.stride, w.ndim), per_axis("dilation", asked.dilation, w.ndim)
+        origins = per_axis("origin", asked.origin, w.ndim, -(2**31))
+        if self.mode != "same" and any(origins):
+            raise ValueError(f"origin must be 0 in mode {self.mode!r}, got {asked.origin!r:.80}")
+        self.sliding = _sliding(self.x.shape, w.shape, axes, self.mode, *steps, origins, flipped)
         w = w.transpose(np.argsort(axes)) if w.ndim else w
         w = w.reshape(self.sliding.kernel)
         self.w = np.flip(w) if flipped else w.conj() if w.dtype.kind == "c" else w
@@ -119,7 +124,12 @@ class Call:
                 parts = (1 + (self.w.dtype.kind == "c")) * (1 + (self.x.dtype.kind == "c"))
                 return LinearPlan("direct", f"complex numbers as {parts} sums of real ones", sums)
         single = kind == "f" and sums == np.float32
-        return plan_linear(method, self.w, sums, lambda: single and self._even(), self.sliding)
+        plan = plan_linear(method, self.w, sums, lambda: single and self._even(), self.sliding)
+        if method == "auto" and plan.method == "direct" and single:
+            products = correlations.products_of_fours(self.x, self.w, self.sliding)
+            if products:
+                return replace(plan, method="winograd", reason=f"{products} products instead of {self.w.size}")
+        return plan
 
     def _even(self) -> bool:
         """Whether x is finite and nowhere much smaller than elsewhere, so that one rounding error suits all of it."""
@@ -137,29 +147,6 @@ class Call:
         present = size[size != 0]
         return bool(np.isfinite(size).all() and (present >= size.max() * _RANGE).all())
 
-    def _slide(self, kernel: tuple[int, ...], axes: list[int], asked: Asked, flipped: bool) -> Sliding:
-        count = len(axes)
-        strides = per_axis("stride", asked.stride, count)
-        gaps = per_axis("dilation", asked.dilation, count)
-        origins = per_axis("origin", asked.origin, count, -(2**31))
-        if self.mode != "same" and any(origins):
-            raise ValueError(f"origin must be 0 in mode {self.mode!r}, got {asked.origin!r:.80}")
-        sliding = Sliding(self.x.shape, *((1,) * self.x.ndim,) * 3, (0,) * self.x.ndim, self.x.shape)
-        for axis, k, stride, gap, origin in zip(axes, kernel, strides, gaps, origins, strict=True):
-            n, span = self.x.shape[axis], effective_kernel(k, gap)
-            low, high = -(span // 2), (span - 1) // 2
-            if not low <= origin <= high:
-                raise ValueError(f"origin must be in [{low}, {high}] for a window of {span} cells, got {origin}")
-            moved = origin if not flipped else -origin - (span % 2 == 0)
-            before = {"same": span // 2 + moved, "valid": 0, "full": span - 1}[self.mode]
-            whole = {"same": n, "valid": n - span + 1, "full": n + span - 1 if n else 0}[self.mode]
-            if whole < 0 or (self.mode == "valid" and whole == 0 and n):
-                raise ValueError(f"weights must span at most the {n} cells of axis {axis} in mode 'valid', got {span}")
-            output = -(-whole // stride)
-            step = stride if output > 1 else 1
-            sliding = sliding.along(axis, kernel=k, stride=step, dilation=gap, before=before, output=output)
-        return sliding
-
     def run(self, out: np.ndarray) -> None:
         """Fill ``out``."""
         if self.natural.kind == "c":
@@ -172,6 +159,9 @@ class Call:
         if axes is not None and correlations.gives(out, self.x, sums):
             if self.plan.method == "direct":
                 correlations.correlate(self.x, w, self.sliding, self.border, fill, out, axes)
+                return
+            if self.plan.method == "winograd" and out.dtype == sums:
+                correlations.correlate_fours(self.x, w, self.sliding, self.border, fill, out, axes)
                 return
             if correlations.correlate_each(self.x, self._factors(), self.sliding, self.border, fill, out, axes):
                 return
@@ -228,6 +218,36 @@ class Call:
                     combine(there, self._part(part, w, fill), out=there, casting="same_kind")
 
 
+@lru_cache(64)
+def _sliding(
+    size: tuple[int, ...],
+    kernel: tuple[int, ...],
+    axes: tuple[int, ...],
+    mode: str,
+    strides: tuple[int, ...],
+    gaps: tuple[int, ...],
+    origins: tuple[int, ...],
+    flipped: bool,
+) -> Sliding:
+    """How a window over some of the axes slides in this mode."""
+    count = len(size)
+    sliding = Sliding(size, *((1,) * count,) * 3, (0,) * count, size)
+    for axis, k, stride, gap, origin in zip(axes, kernel, strides, gaps, origins, strict=True):
+        n, span = size[axis], effective_kernel(k, gap)
+        low, high = -(span // 2), (span - 1) // 2
+        if not low <= origin <= high:
+            raise ValueError(f"origin must be in [{low}, {high}] for a window of {span} cells, got {origin}")
+        moved = origin if not flipped else -origin - (span % 2 == 0)
+        before = {"same": span // 2 + moved, "valid": 0, "full": span - 1}[mode]
+        whole = {"same": n, "valid": n - span + 1, "full": n + span - 1 if n else 0}[mode]
+        if whole < 0 or (mode == "valid" and whole == 0 and n):
+            raise ValueError(f"weights must span at most the {n} cells of axis {axis} in mode 'valid', got {span}")
+        output = -(-whole // stride)
+        step = stride if output > 1 else 1
+        sliding = sliding.along(axis, kernel=k, stride=step, dilation=gap, before=before, output=output)
+    return sliding
+
+
 def least_weight(w: np.ndarray, dtype: np.dtype) -> float:
     """Up to which a sum of weights may be the rounding of none: 0 unless weights of both signs cancel."""
     if (w >= 0).all() or (w <= 0).all():
@@ -253,15 +273,15 @@ def _normalised(cells: np.ndarray, w: np.ndarray, sliding: Sliding, border: str,
     return found
 
 
-def _axes(axes: Any, ndim: int) -> list[int]:
+def _axes(axes: Any, ndim: int) -> tuple[int, ...]:
     """Axes counted from the front, each once."""
     if axes is None:
-        return list(range(ndim))
+        return tuple(range(ndim))
     numbers = per_axis("axes", axes, len(axes) if hasattr(axes, "__len__") else 1, -(2**31))
     for axis in numbers:
         if not -ndim <= axis < ndim:
             raise ValueError(f"axes must be in [{-ndim}, {ndim - 1}] for an array of {ndim} dimensions, got {axis}")
-    found = [axis % ndim for axis in numbers]
+    found = tuple(axis % ndim for axis in numbers)
     if len(set(found)) != len(found):
         raise ValueError(f"axes must name each axis once, got {axes!r:.80}")
     return found

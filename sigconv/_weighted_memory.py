@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sigconv.engines.cpu import correlations, slabs
+from sigconv.engines.cpu import correlations, fours, slabs
 from sigconv.engines.cpu.threads import get_num_threads
 from sigconv.sliding import Sliding
 
@@ -26,7 +26,8 @@ def workspace(call: "Call") -> int:
         axes = correlations.told_apart(call.x, sliding)
         stored = call.dtype in (plan.dtype, call.x.dtype)
         if axes is not None and stored and (plan.method == "direct" or correlations.meets(call.x, sliding, axes)):
-            return _kernel(call, sliding, axes)
+            more = fours.numbers(sliding.span(axes.rows), call.w.size) if plan.method == "winograd" else 0
+            return _kernel(call, sliding, axes) + 4 * more * get_num_threads()
     axis, many = slabs.cut(sliding)
     whole = np.prod([max(sliding.seen(a), n) for a, n in enumerate(sliding.size) if a != axis], dtype=float)
     sliding = sliding.along(axis, size=(many - 1) * sliding.stride[axis] + sliding.span(axis), before=0, output=many)

@@ -60,7 +60,10 @@ def correlate(
         present. The weights must not sum to 0.
     method : {"auto", "direct", "separable", "fft"}
         `explain` tells which one would be taken, and why. A transform spreads NaN and infinity and rounds by the
-        largest number, so that it is chosen only over finite numbers of much the same size.
+        largest number, so that it is chosen only over finite numbers of much the same size. Over float32, tall windows
+        of hundreds of even weights may go four rows at a time, which `explain` calls "winograd" (S. Winograd's F(2, 2),
+        twice): 9/16 of the products and, as a rule, less rounding than their chain; each output is made of its own
+        window's numbers, but a number's rounding counts by its neighbours' weights too.
     out_dtype : dtype, optional
         Of the result. Without it, floats keep their precision, integers weighed by integers give exact int64, and by
         floats float32 (up to 16 bits) or float64. To integers, halves round to even.

@@ -37,6 +37,14 @@ def linear_cases(rng):
         options |= {"method": method, "out_dtype": target}
         return f"{kernel} over {shape} {source} to {target}, {options}", lambda: [sc.correlate(x, w, **options)]
 
+    def tall(shape, kernel, **options):
+        x, w = rng.random(shape, np.float32), 0.5 + rng.random(kernel, np.float32)
+        assert sc.explain("correlate", x, w, **options).method == "winograd"
+        return f"{kernel} over {shape}, even weights, {options}", lambda: [sc.correlate(x, w, **options)]
+
+    for (columns, kernel), rows_ in itertools.product(((1000, (11, 51)), (1027, (8, 60)), (1025, (33, 13))), (66, 129)):
+        yield tall((rows_, columns), kernel)
+    yield tall((2, 70, 520, 2), (1, 10, 51, 1), border="constant", cval=2)
     kernels, ways, rows = map(itertools.cycle, (KERNELS, WAYS, ROWS))
     for columns, kinds, _ in itertools.product(COLUMNS, KINDS, range(5)):
         yield one((next(rows), columns), next(kernels), kinds, **next(ways))

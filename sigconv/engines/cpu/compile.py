@@ -53,7 +53,7 @@ _MAGIC = b"sigconv machine code 1\n"
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):  # a child must not inherit it from a thread that it does not have
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
-_loaded: dict[tuple[str, str], Callable[..., int]] = {}
+_loaded: dict[tuple[str, Any], Callable[..., int]] = {}
 _engines: list[Any] = []  # the execution engines own the code; they live as long as the process
 
 
@@ -67,13 +67,14 @@ class Code(NamedTuple):
 
 def kernel(name: str, dtype: Any = "float64") -> Callable[..., int]:
     """The compiled kernel ``name`` ("module.function") for samples of ``dtype``; pointers are passed as integers."""
-    key = name, np.dtype(dtype).name
-    found = _loaded.get(key)
+    found = _loaded.get((name, dtype))
     if found is None:
         with _lock:
+            key = name, np.dtype(dtype).name
             found = _loaded.get(key)
             if found is None:
                 found = _loaded[key] = _bind(_cached(*key))
+            _loaded[name, dtype] = found  # the next call need not ask for the dtype's name
     return found
 
 

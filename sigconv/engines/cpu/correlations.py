@@ -1,13 +1,17 @@
 """N-D correlation: an array's axes told apart into planes, rows and columns, and the kernel run over them."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 
 import numpy as np
 
-from sigconv.engines.cpu import two_passes
-from sigconv.engines.cpu.sliding_jobs import KINDS, Job, columns_of, planes_of, rows_of
+from sigconv.engines.cpu import fours, two_passes
+from sigconv.engines.cpu.sliding_jobs import CACHED, KINDS, Job, Layout, columns_of, planes_of, rows_of
 from sigconv.sliding import Sliding
+
+_KEPT = 64  # plans that are kept for the next call of the same kind
+_FEW_PLACES = 2**14  # up to which a plan's tables are small enough to be kept
 
 
 def takes(x: np.ndarray, dtype: np.dtype) -> bool:
@@ -35,7 +39,12 @@ class Axes:
 
 def told_apart(x: np.ndarray, sliding: Sliding) -> Axes | None:
     """The axes' parts, or None where no column lies side by side in memory."""
-    ndim = x.ndim
+    return _told_apart(Layout.of(x), sliding)
+
+
+@lru_cache(_KEPT)
+def _told_apart(x: Layout, sliding: Sliding) -> Axes | None:
+    ndim = len(x.shape)
     filtered = [a for a in range(ndim) if sliding.kernel[a] > 1 or sliding.stride[a] > 1]
     filtered += [a for a in range(ndim) if a not in filtered and sliding.output[a] != sliding.size[a]]
     last = max(filtered, default=ndim - 1)
@@ -54,7 +63,7 @@ def told_apart(x: np.ndarray, sliding: Sliding) -> Axes | None:
     return Axes(tuple(a for a in rest if a != rows), rows, columns, width)
 
 
-def side_by_side(x: np.ndarray, axes: tuple[int, ...]) -> bool:
+def side_by_side(x: Layout | np.ndarray, axes: tuple[int, ...]) -> bool:
     """Whether these axes are one line in memory."""
     step = x.itemsize
     for axis in reversed(axes):
@@ -70,13 +79,25 @@ def correlate(
     """out = x correlated with w, both of which the kernel takes."""
     if out.size == 0:
         return
+    cells = prod(sliding.output[a] * sliding.kernel[a] for a in axes.planes)
+    cells += 0 if axes.rows is None else sliding.seen(axes.rows)
+    small = max(cells, *sliding.dilation, *sliding.kernel) <= _FEW_PLACES
+    jobs = _jobs if small else _jobs.__wrapped__
+    for job in jobs(Layout.of(x), Layout.of(out), sliding, border, axes, w.dtype):
+        job.run(x, w, out, cval)
+
+
+@lru_cache(_KEPT)
+def _jobs(x: Layout, out: Layout, sliding: Sliding, border: str, axes: Axes, dtype: np.dtype) -> list[Job]:
+    """One job, or one for each of the rows that dilation keeps apart."""
     gap = sliding.dilation[axes.rows] if axes.rows is not None and sliding.kernel[axes.rows] > 1 else 1
     every = gap if gap > 1 and sliding.stride[axes.rows] == 1 else 1  # type: ignore[index]
     columns = columns_of(x, out, sliding, axes.columns, axes.width, border)
     planes = planes_of(x, out, sliding, axes.planes, border)
-    for turn in range(every if axes.rows is None else min(every, sliding.output[axes.rows])):
-        rows = rows_of(x, out, sliding, axes.rows, border, turn, every)  # rows that dilation skips do not meet
-        Job(w.dtype, rows, columns, planes, out.itemsize).run(x, w, out, cval)
+    large = prod(out.shape) * out.itemsize > CACHED
+    turns = range(every if axes.rows is None else min(every, sliding.output[axes.rows]))
+    rows = [rows_of(x, out, sliding, axes.rows, border, turn, every) for turn in turns]
+    return [Job(dtype, part, columns, planes, out.itemsize, large=large) for part in rows]
 
 
 def meets(x: np.ndarray, sliding: Sliding, axes: Axes) -> bool:
@@ -84,6 +105,26 @@ def meets(x: np.ndarray, sliding: Sliding, axes: Axes) -> bool:
     still = all(s == 1 for s in sliding.stride) and axes.width == prod(x.shape[c] for c in axes.columns[1:])
     alone = all(sliding.kernel[c] == 1 and sliding.output[c] == x.shape[c] for c in axes.planes)
     return still and alone and axes.rows is not None and sliding.kernel[axes.columns[0]] > 1
+
+
+def products_of_fours(x: np.ndarray, w: np.ndarray, sliding: Sliding) -> int:
+    """Multiplications for an output where it pays to make four rows together, else 0."""
+    axes = told_apart(x, sliding) if x.dtype == np.float32 and takes(x, x.dtype) else None
+    if axes is None or axes.rows is None or not meets(x, sliding, axes) or any(gap > 1 for gap in sliding.dilation):
+        return 0
+    w = w.reshape(sliding.kernel[axes.rows], -1)
+    numbers = prod(sliding.output[c] for c in axes.columns)
+    return fours.products(w) if fours.pays(w, (sliding.output[axes.rows], numbers)) else 0
+
+
+def correlate_fours(
+    x: np.ndarray, w: np.ndarray, sliding: Sliding, border: str, cval: float, out: np.ndarray, axes: Axes
+) -> None:
+    """`correlate` where `products_of_fours` are any."""
+    rows = rows_of(x, out, sliding, axes.rows, border)
+    columns = columns_of(x, out, sliding, axes.columns, axes.width, border)
+    planes = planes_of(x, out, sliding, axes.planes, border)
+    fours.run(x, w.reshape(rows.kernel, -1), (rows, columns, planes), cval, out)
 
 
 def correlate_each(

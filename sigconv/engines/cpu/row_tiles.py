@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 from sigconv.engines.cpu.tile import Tile, _math, at_index, pack, spread_scalar, unpack
 
 _BYTES = types.CPointer(types.uint8)
-_MOST = {1: 4, 2: 4, 3: 4, 4: 2}  # taps that share what is loaded, by the rows that they are added to
+_SHARING = 4  # taps that share what is loaded
 _INTEGERS = {"uint8": (8, False), "uint16": (16, False), "int16": (16, True)}
 
 
@@ -26,33 +26,48 @@ class RowShape(NamedTuple):
     row: tuple[Callable[..., Any], ...]
 
 
-def row_shape(dtype: Any, rows: int, columns: int, lanes: int) -> RowShape:
+def row_shape(dtype: Any, rows: int, columns: int, lanes: int, source: str = "real") -> RowShape:
     """Constructors for tiles of ``rows`` x ``columns`` vectors of ``lanes`` numbers.
 
     ``fma(first, last)(tile, x, at, w, j, n, places, of, close)`` adds x[at + places[of + b] + ..] times the weight
     w[j + b - (r - first) * n] to the rows r in [first, last), for b = 0, 1, .. n - 1 in this order. Where the places
     are ``close``, 0, 1, .. n - 1, what is loaded for several b is shifted in registers: a vector that lies across two
-    cache lines is slow to load. ``row[r]`` is a row as a plain tile.
+    cache lines is slow to load. Integers, for which ``source`` is the name of their dtype and x a pointer to bytes, are
+    short enough to be loaded for each b. ``row[r]`` is a row as a plain tile.
     """
     tile = Tile(dtype, rows * columns, lanes)
     pointer, places = types.CPointer(dtype), types.CPointer(types.int64)
+    whole_numbers = source in _INTEGERS
 
     def fma_rows(first: int, last: int) -> Callable[..., Any]:
-        def add(builder: Any, sums: list[Any], x: Any, at: Any, w: Any, j: Any, n: Any, taps: int) -> None:
-            """Add so many taps; ``sums`` are variables, which stay in registers."""
-            ends = [c * lanes for c in range(columns)]
-            if taps > 1:  # the last vector ends where the last tap does, so that nothing beyond is read
-                ends.append((columns - 1) * lanes + taps - 1)
-            loaded = [builder.load(at_index(builder, x, at, end, tile.vector), align=tile.align) for end in ends]
+        def add(builder: Any, sums: list[Any], x: Any, places: list[Any], w: Any, j: Any, n: Any, taps: int) -> None:
+            """Add so many taps, each at its place or all from one on, to ``sums``: variables, which are registers."""
+            bits = ir.VectorType(ir.IntType(dtype.bitwidth), lanes)
+
+            def load(at: Any, offset: int) -> Any:
+                if whole_numbers:
+                    return _converted(builder, source, tile, x, at, offset)
+                vector = builder.bitcast(at_index(builder, x, at, offset, tile.vector), bits.as_pointer())
+                return builder.load(vector, align=tile.align)
+
+            loaded = [load(places[0], c * lanes) for c in range(columns)]
             for b in range(taps):
-                shifted = [_from(builder, tile, loaded, c, b, taps) for c in range(columns)]
-                place = builder.add(j, ir.Constant(j.type, b))
-                for r in range(first, last):
-                    weight = spread_scalar(builder, tile.vector, builder.load(builder.gep(w, [place])))
-                    for c, vector in enumerate(shifted):
+                row = builder.add(j, ir.Constant(j.type, b))
+                weights = []
+                for _ in range(first, last):
+                    weights.append(spread_scalar(builder, tile.vector, builder.load(builder.gep(w, [row]))))
+                    row = builder.sub(row, n)
+                for c in range(columns):
+                    if b < len(places):
+                        shifted = loaded[c] if b == 0 else load(places[b], c * lanes)
+                    elif c == columns - 1:  # so that nothing beyond the last tap is read
+                        shifted = load(places[0], c * lanes + b)
+                    else:
+                        shifted = _behind(builder, loaded[c], loaded[c + 1], b)
+                    shifted = builder.bitcast(shifted, tile.vector)
+                    for r, weight in zip(range(first, last), weights, strict=True):
                         total = sums[r * columns + c]
-                        builder.store(_math(builder, tile, "fma", vector, weight, builder.load(total)), total)
-                    place = builder.sub(place, n)
+                        builder.store(_math(builder, tile, "fma", shifted, weight, builder.load(total)), total)
 
         @intrinsic
         def fma(_: Any, acc: Any, x: Any, at: Any, w: Any, j: Any, n: Any, g: Any, of: Any, close: Any) -> Any:
@@ -62,30 +77,31 @@ def row_shape(dtype: Any, rows: int, columns: int, lanes: int) -> RowShape:
                 number = ir.IntType(64)
                 done = ir.Constant(number, 0)
                 together = builder.icmp_unsigned("!=", together, ir.Constant(together.type, 0))
-                most = _MOST[last - first]
-                size = ir.Constant(number, most)
-                whole = builder.and_(many, ir.Constant(number, -most))
-                whole = builder.select(together, whole, done)
-                with cgutils.for_range_slice(builder, done, whole, size, number) as (b, _):
-                    add(builder, sums, p, builder.add(i, b), weights, builder.add(first_weight, b), many, most)
+                together = ir.Constant(together.type, 1) if whole_numbers else together
+                whole = builder.select(together, builder.and_(many, ir.Constant(number, -_SHARING)), done)
+
+                def some(of: Any, taps: int) -> None:
+                    places = [builder.add(i, of)]
+                    if whole_numbers or taps == 1:
+                        begins = [builder.add(builder.add(begin, of), ir.Constant(number, b)) for b in range(taps)]
+                        places = [builder.add(i, builder.load(builder.gep(table, [b]))) for b in begins]
+                    add(builder, sums, p, places, weights, builder.add(first_weight, of), many, taps)
+
+                with cgutils.for_range_slice(builder, done, whole, ir.Constant(number, _SHARING), number) as (b, _):
+                    some(b, _SHARING)
                 done = whole
-                while most > 2:
-                    most //= 2
-                    size = ir.Constant(number, most)
-                    enough = builder.icmp_signed(">=", builder.sub(many, done), size)
-                    enough = builder.and_(together, enough)
-                    with builder.if_then(enough):
-                        add(
-                            builder, sums, p, builder.add(i, done), weights, builder.add(first_weight, done), many, most
-                        )
-                    done = builder.add(done, builder.select(enough, size, ir.Constant(number, 0)))
+                for rest in range(2, _SHARING):
+                    left = builder.icmp_signed("==", builder.sub(many, whole), ir.Constant(number, rest))
+                    left = builder.and_(together, left)
+                    with builder.if_then(left):
+                        some(whole, rest)
+                    done = builder.select(left, many, done)
                 with cgutils.for_range_slice(builder, done, many, ir.Constant(number, 1), number) as (b, _):
-                    at = builder.add(i, builder.load(builder.gep(table, [builder.add(begin, b)])))
-                    add(builder, sums, p, at, weights, builder.add(first_weight, b), many, 1)
+                    some(b, 1)
                 return pack(builder, tile, [builder.load(total) for total in sums])
 
-            numbers = types.int64
-            return tile(tile, pointer, numbers, pointer, numbers, numbers, places, numbers, types.boolean), codegen
+            numbers, cells = types.int64, _BYTES if whole_numbers else pointer
+            return tile(tile, cells, numbers, pointer, numbers, numbers, places, numbers, types.boolean), codegen
 
         return fma
 
@@ -111,17 +127,11 @@ def row_shape(dtype: Any, rows: int, columns: int, lanes: int) -> RowShape:
     return RowShape(zeros, fma_rows, tuple(one_row(r) for r in range(rows)))
 
 
-def _from(builder: Any, tile: Tile, loaded: list[Any], column: int, shift: int, taps: int) -> Any:
-    """The vector that begins ``shift`` numbers into a column; the vector after the last one begins early."""
-    if shift == 0:
-        return loaded[column]
-    if column == len(loaded) - 2 and shift == taps - 1:
-        return loaded[-1]
-    lanes = [shift + lane for lane in range(tile.lanes)]
-    if column == len(loaded) - 2:
-        lanes = [lane if lane < tile.lanes else lane + tile.lanes - taps + 1 for lane in lanes]
-    mask = ir.Constant(ir.VectorType(ir.IntType(32), tile.lanes), lanes)
-    return builder.shuffle_vector(loaded[column], loaded[column + 1], mask)
+def _behind(builder: Any, first: Any, second: Any, shift: int) -> Any:
+    """The vector that begins ``shift`` numbers into two vectors that follow each other."""
+    lanes = first.type.count
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [shift + lane for lane in range(lanes)])
+    return builder.shuffle_vector(first, second, mask)
 
 
 def _element(kind: str, dtype: Any) -> Any:
@@ -137,34 +147,41 @@ def _place(builder: Any, pointer: Any, index: Any, offset: int, vector: Any) -> 
     )
 
 
+def _converted(builder: Any, kind: str, tile: Tile, pointer: Any, at: Any, offset: int) -> Any:
+    """The vector of the tile's kind from element ``at + offset`` on behind a pointer to bytes."""
+    vector = ir.VectorType(_element(kind, tile.dtype), tile.lanes)
+    align = vector.element.width // 8 if kind in _INTEGERS else tile.align
+    loaded = builder.load(_place(builder, pointer, at, offset, vector), align=align)
+    if kind not in _INTEGERS:
+        return loaded
+    wide = ir.VectorType(ir.IntType(32), tile.lanes)
+    _, signed = _INTEGERS[kind]
+    return builder.sitofp(builder.sext(loaded, wide) if signed else builder.zext(loaded, wide), tile.vector)
+
+
 def reader(kind: str, dtype: Any, count: int, lanes: int) -> Callable[..., Any]:
     """An intrinsic: a tile of ``dtype`` from element ``at`` on of an array of ``kind`` behind a pointer to bytes.
 
     ``kind`` is "real" for the tile's own, or the name of an integer dtype.
     """
     tile = Tile(dtype, count, lanes)
-    vector = ir.VectorType(_element(kind, dtype), lanes)
-    align = vector.element.width // 8 if kind in _INTEGERS else tile.align
 
     @intrinsic
     def read(_: Any, pointer: Any, at: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             p, i = args
-            loaded = [builder.load(_place(builder, p, i, k * lanes, vector), align=align) for k in range(count)]
-            if kind in _INTEGERS:
-                _, signed = _INTEGERS[kind]
-                wide = ir.VectorType(ir.IntType(32), lanes)
-                loaded = [builder.sext(v, wide) if signed else builder.zext(v, wide) for v in loaded]
-                loaded = [builder.sitofp(v, tile.vector) for v in loaded]
-            return pack(builder, tile, loaded)
+            return pack(builder, tile, [_converted(builder, kind, tile, p, i, k * lanes) for k in range(count)])
 
         return tile(pointer, types.int64), codegen
 
     return read
 
 
-def writer(kind: str) -> Callable[..., Any]:
-    """An intrinsic that stores a tile as numbers of ``kind``: integers are rounded half to even and kept in range."""
+def writer(kind: str, past_cache: bool = False) -> Callable[..., Any]:
+    """An intrinsic that stores a tile as numbers of ``kind``: integers are rounded half to even and kept in range.
+
+    What is written ``past_cache`` needs an address that whole vectors divide.
+    """
 
     @intrinsic
     def write(_: Any, tile: Any, pointer: Any, at: Any) -> Any:
@@ -183,7 +200,11 @@ def writer(kind: str) -> Callable[..., Any]:
                     number = _math(builder, tile, "rint", number)
                     number = builder.fptosi(number, ir.VectorType(ir.IntType(32), tile.lanes))
                     number, align = builder.trunc(number, vector), bits // 8
-                builder.store(number, _place(builder, p, i, k * tile.lanes, vector), align=align)
+                align = align * tile.lanes if past_cache else align
+                stored = builder.store(number, _place(builder, p, i, k * tile.lanes, vector), align=align)
+                if past_cache:
+                    number_one = ir.Constant(ir.IntType(32), 1)
+                    stored.set_metadata("nontemporal", builder.module.add_metadata([number_one]))
             return context.get_dummy_value()
 
         return types.none(tile, _BYTES, types.int64), codegen

@@ -10,8 +10,8 @@ ROW_START, ROW_END, ROW_KIND, ROW_CELLS, ROW_FIELDS = range(5)  # what a table o
 (
     PLANES, KERNEL_ROWS, KERNEL_COLUMNS, ROW_STEP, ROW_GAP, COLUMN_STEP, OUT_ROWS, OUT_COLUMNS, IN_COLUMNS, BEFORE,
     BAND, BLOCK_COLUMNS, REACH, PITCH, OF_PLANES, OF_ROWS, OF_LEFT, OF_RIGHT, LEFT, RIGHT, OF_TAPS, OF_OUT_PLANES,
-    OF_OUT_ROWS, ROW_PITCH, OUT_BYTES, HEADER,
-) = range(26)  # fmt: skip
+    OF_OUT_ROWS, ROW_PITCH, OUT_BYTES, LARGE, WEIGHTS_APART, HEADER,
+) = range(28)  # fmt: skip
 OUTER_ROWS = {64: 14, 32: 6, 16: 6}  # by the bytes of a register: how many rows of two fill them with outer products
 OUTER_CHUNK = 512  # pixels whose outer products are summed before the sum is added to others
 # What a table of integers tells the sums over positions: sizes and steps, where its places end, then its places.

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +19,20 @@ from sigconv.sliding import Sliding
 KINDS = {"uint8": "uint8", "uint16": "uint16"}
 _MOVE = 10  # products that cost as much as bringing a number in and out
 _BAND, _BLOCK, _LINE = 32, 4096, 8192  # rows and columns made at a time, and columns where there is one row
+CACHED = 2**23  # results of more bytes than this are written past the cache
 _PARTS, _LEAST = 16, 2**21  # ranges that the work is cut into, at most, and products in one, at least
+
+
+class Layout(NamedTuple):
+    """How an array lies in memory, which with the window is all that a plan of its places depends on."""
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    itemsize: int
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> "Layout":
+        return cls(array.shape, array.strides, array.itemsize)
 
 
 @dataclass(frozen=True)
@@ -57,7 +72,13 @@ class Planes:
 
 
 def rows_of(
-    x: np.ndarray, out: np.ndarray, sliding: Sliding, axis: int | None, border: str, turn: int = 0, turns: int = 1
+    x: Layout | np.ndarray,
+    out: Layout | np.ndarray,
+    sliding: Sliding,
+    axis: int | None,
+    border: str,
+    turn: int = 0,
+    turns: int = 1,
 ) -> Rows:
     """Every ``turns``-th row from the one numbered ``turn`` on."""
     if axis is None:
@@ -72,7 +93,7 @@ def rows_of(
 
 
 def columns_of(
-    x: np.ndarray, out: np.ndarray, sliding: Sliding, axes: tuple[int, ...], width: int, border: str
+    x: Layout | np.ndarray, out: Layout | np.ndarray, sliding: Sliding, axes: tuple[int, ...], width: int, border: str
 ) -> Columns:
     """Of axes that lie side by side; the window extends over the first, unless its columns are one number wide."""
     inside, outside = (prod(array.shape[a] for a in axes) for array in (x, out))
@@ -90,7 +111,9 @@ def columns_of(
     )
 
 
-def planes_of(x: np.ndarray, out: np.ndarray, sliding: Sliding, axes: tuple[int, ...], border: str) -> Planes:
+def planes_of(
+    x: Layout | np.ndarray, out: Layout | np.ndarray, sliding: Sliding, axes: tuple[int, ...], border: str
+) -> Planes:
     """All combinations of the places along several axes."""
     found, outs = np.zeros((1, 1), np.int64), np.zeros(1, np.int64)
     missing = np.zeros((1, 1), bool)
@@ -110,6 +133,13 @@ def tile_width(rows: int, itemsize: int) -> int:
     return sizes.TILE_COLUMNS[host().vector_bytes == 64][rows] * host().vector_bytes // itemsize
 
 
+@cache
+def _kernel_names(rows: int, source: np.dtype, target: np.dtype) -> list[str]:
+    kinds = [KINDS.get(dtype.name, "real") for dtype in (source, target)]
+    names = ["rows"] if kinds[0] == "real" else ["inside", "rows"]
+    return ["_".join((f"correlate.{name}{rows}", *kinds)) for name in names]
+
+
 class Job:
     """The table of one call of the kernel, cut into units of a band of rows by a block of columns of one plane."""
 
@@ -122,17 +152,19 @@ class Job:
         out_bytes: int,
         band: int | None = None,
         block: int | None = None,
+        large: bool = False,
+        apart: int = 0,
     ) -> None:
         self.dtype = dtype
-        shared = rows.step == rows.gap == 1 and rows.kernel > 1
-        self.tile_rows = 1 if not shared else 2 if rows.kernel < 3 else 4
+        shared = rows.step == rows.gap == 1 and rows.kernel >= 3
+        self.tile_rows = 4 if shared else 1
         width = tile_width(self.tile_rows, dtype.itemsize)
         step, numbers = columns.step, columns.gap * columns.width
         reach = (columns.kernel - 1) * columns.gap // step if step > 1 else (columns.kernel - 1) * numbers
         most = _LINE if self.tile_rows == 1 and step == 1 else _BLOCK
         self.block = block or min(columns.out, max(most // width, 1) * width)
         line = 64 // dtype.itemsize
-        pitch = -(-(max(self.block, width) + reach + line) // line) * line
+        self.pitch = pitch = -(-(max(self.block, width) + reach + line) // line) * line
         # a taller window makes each band fetch more again
         high = max(_BAND, (rows.kernel - 1) * rows.gap // max(rows.step, 1) + 1)
         self.band = band or max(min(len(rows.out), high), 1)
@@ -155,7 +187,8 @@ class Job:
             sizes.OUT_ROWS: len(rows.out), sizes.OUT_COLUMNS: columns.out, sizes.IN_COLUMNS: columns.size,
             sizes.BEFORE: columns.before, sizes.BAND: self.band, sizes.BLOCK_COLUMNS: self.block, sizes.REACH: reach,
             sizes.PITCH: pitch, sizes.LEFT: len(columns.left), sizes.RIGHT: len(columns.right),
-            sizes.ROW_PITCH: rows.pitch, sizes.OUT_BYTES: out_bytes,
+            sizes.ROW_PITCH: rows.pitch, sizes.OUT_BYTES: out_bytes, sizes.LARGE: large,
+            sizes.WEIGHTS_APART: apart,
         }  # fmt: skip
         head = np.zeros(sizes.HEADER, np.int64)
         head[list(facts)] = list(facts.values())
@@ -163,9 +196,15 @@ class Job:
         self.table = np.concatenate([head, *tables.values()])
 
     def kernel(self, source: np.dtype, target: np.dtype) -> Callable[..., int]:
-        """The kernel for this tile and these kinds of numbers."""
-        kinds = (KINDS.get(dtype.name, "real") for dtype in (source, target))
-        return kernel("_".join((f"correlate.rows{self.tile_rows}", *kinds)), self.dtype)
+        """The kernel for this tile and these kinds of numbers, or those that together make all outputs."""
+        kernels = [kernel(name, self.dtype) for name in _kernel_names(self.tile_rows, source, target)]
+
+        def one_after_another(*arguments: object) -> int:
+            for each in kernels:
+                each(*arguments)
+            return 0
+
+        return one_after_another if len(kernels) > 1 else kernels[0]
 
     def run(self, x: np.ndarray, w: np.ndarray, out: np.ndarray, cval: float) -> None:
         """Make all outputs."""

@@ -15,6 +15,7 @@ from sigconv.engines.cpu.compile import Code
 _FORBIDDEN = re.compile(rb"\0(numba_|NRT_|_?Py[A-Z_])")
 
 inlined = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+always_inlined = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
 
 
 def signature(letters: str, real: types.Float) -> tuple[list[Any], str]:

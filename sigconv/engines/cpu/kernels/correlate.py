@@ -12,7 +12,7 @@ from collections.abc import Callable
 from numba import types
 
 from sigconv.engines.cpu import tile as t
-from sigconv.engines.cpu.kernels import compiler, inlined
+from sigconv.engines.cpu.kernels import always_inlined, compiler, inlined
 from sigconv.engines.cpu.row_tiles import reader, row_shape, writer
 from sigconv.engines.cpu.sizes import (
     BAND,
@@ -22,6 +22,7 @@ from sigconv.engines.cpu.sizes import (
     IN_COLUMNS,
     KERNEL_COLUMNS,
     KERNEL_ROWS,
+    LARGE,
     LEFT,
     OF_LEFT,
     OF_OUT_PLANES,
@@ -41,6 +42,7 @@ from sigconv.engines.cpu.sizes import (
     ROW_PITCH,
     ROW_STEP,
     TILE_COLUMNS,
+    WEIGHTS_APART,
 )
 from sigconv.engines.cpu.target import host
 
@@ -88,9 +90,9 @@ def fetching(real: types.Float, kind: str) -> Callable[..., None]:
             cell(x, g, row, column + k, fill, s, to + k)
 
     @inlined
-    def fetch(x, g, plane, first, rows, column, n, fill, s, to):
+    def fetch(x, g, plane, first, rows, column, n, fill, s, to, pitch):
         """Input rows ``first`` + .. of one plane from the window's first ``column`` on; a stride's phases apart."""
-        pitch, step = g[PITCH], g[COLUMN_STEP]
+        step = g[COLUMN_STEP]
         for r in range(rows):
             row = g[g[OF_ROWS] + first + r]
             begin = to + r * pitch * step
@@ -107,30 +109,37 @@ def fetching(real: types.Float, kind: str) -> Callable[..., None]:
     return fetch
 
 
-def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str, Callable[..., None]]:
+def sliding(real: types.Float, rows: int, source: str, target: str, inside: bool) -> tuple[str, Callable[..., None]]:
     """Units [lo, hi) of the output, each a band of rows by a block of columns of one plane.
 
     y[plane, i, j] = sum of w[q, a, b] x[plane q, i * step + a * gap, j * step + b * gap] in the order of (q, a, b).
-    Where ``rows`` > 1 share what is loaded, step and gap are 1.
+    Where ``rows`` > 1 share what is loaded, step and gap are 1. Of integers one kernel makes the outputs ``inside``,
+    whose windows see no border, from the input where it lies, and another one those around.
     """
     lanes = host().vector_bytes * 8 // real.bitwidth
     columns = COLUMNS[rows]
-    zeros, fma, row = row_shape(real, rows, columns, lanes)
+    zeros, fma, row = row_shape(real, rows, columns, lanes, source if inside else "real")
     width = columns * lanes
-    direct = source == "real"
+    real_cells = source == "real"
     line_numbers = 64 * 8 // (real.bitwidth if target == "real" else int(target.removeprefix("uint")))
     fetch = fetching(real, source)
-    write = writer(target)
+    number_line = 64 * 8 // real.bitwidth
+    number_bytes = real.bitwidth // 8
+    lines = target == "real" and lanes == line_numbers  # a vector is a cache line
+    write, write_past_cache = writer(target), writer(target, past_cache=lines)
     one = t.shape(real, 1, 1).load
     first_one, first_two, first_three, add_all = (fma(0, min(n, rows)) for n in (1, 2, 3, rows))
     last_one, last_two, last_three = (fma(max(rows - n, 0), rows) for n in (1, 2, 3))
     row_0, row_1, row_2, row_3 = (row[min(n, rows - 1)] for n in range(4))
 
-    @inlined
-    def put(row_tile, s, aside, y, at, n):
-        """Store the first ``n`` numbers of a row."""
+    @always_inlined
+    def put(row_tile, s, aside, y, at, n, large):
+        """Store the first ``n`` numbers of a row; of a ``large`` result past the cache, where lines are whole."""
         if n >= width:
-            write(row_tile, y, at)
+            if lines and large and t.until_aligned(y, at * number_bytes) == 0:
+                write_past_cache(row_tile, y, at)
+            else:
+                write(row_tile, y, at)
         else:
             t.store(row_tile, s, aside)
             for k in range(n):
@@ -155,9 +164,18 @@ def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str
             return low, high
         return high, end
 
+    @inlined
+    def seen_at(x, s, in_place):
+        """Where the cells are that tiles read: in the input, or in scratch."""
+        if inside:
+            return x
+        if real_cells:
+            return x if in_place else s
+        return s
+
     def run(x, w, fill, y, g, lo, hi, s):
         planes, kernel_rows, kernel_columns = g[PLANES], g[KERNEL_ROWS], g[KERNEL_COLUMNS]
-        taps = g[OF_TAPS]
+        taps, large = g[OF_TAPS], g[LARGE] > 0
         close = kernel_columns > 1 and g[taps + 1] == 1 and g[COLUMN_STEP] == 1
         blocks = (g[OUT_COLUMNS] + g[BLOCK_COLUMNS] - 1) // g[BLOCK_COLUMNS]
         bands = (g[OUT_ROWS] + g[BAND] - 1) // g[BAND]
@@ -169,7 +187,7 @@ def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str
             block = min(g[BLOCK_COLUMNS], g[OUT_COLUMNS] - left)
             # what is read where it lies: rows and, by whole tiles, columns whose windows see no border
             upper, lower, inner, outer = all_rows, all_rows, block, block
-            if direct and g[COLUMN_STEP] == 1:
+            if g[COLUMN_STEP] == 1:
                 inner = max(width, g[BEFORE] - left) if left < g[BEFORE] else 0
                 outer = min(block, g[IN_COLUMNS] + g[BEFORE] - g[REACH] - left)
                 if outer < block:
@@ -185,25 +203,28 @@ def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str
             for part in range(9):
                 above, below = side(part // 3, upper, lower, all_rows)
                 begin, end = side(part % 3, inner, outer, block)
-                in_place = direct and part == 4
-                if begin >= end or above >= below:
+                in_place = part == 4
+                if begin >= end or above >= below or (not real_cells and in_place != inside):
                     continue
                 top = first_row + above
                 band = below - above
                 needed = (band - 1) * g[ROW_STEP] + (kernel_rows - 1) * g[ROW_GAP] + 1
-                line = g[PITCH] * g[COLUMN_STEP]
+                seen = end - begin + g[REACH]
+                pitch = g[PITCH]
+                if g[COLUMN_STEP] == 1:
+                    # an odd number of cache lines, so that few rows share a place in the cache
+                    pitch = min(pitch, ((seen + width) // number_line | 1) * number_line)
+                line = pitch * g[COLUMN_STEP]
                 depth = line * max(needed, rows + kernel_rows - 1)
                 aside = planes * depth + width
-                source = s
+                cells = seen_at(x, s, in_place)
                 if in_place:
-                    source = x
                     line = g[ROW_PITCH]
-                else:
+                elif not inside:
                     for q in range(planes):
                         from_plane = g[g[OF_PLANES] + plane * planes + q]
-                        seen = end - begin + g[REACH]
                         at = top * g[ROW_STEP]
-                        fetch(x, g, from_plane, at, needed, left + begin, seen, real(fill), s, q * depth)
+                        fetch(x, g, from_plane, at, needed, left + begin, seen, real(fill), s, q * depth, pitch)
                 down = line * g[ROW_STEP]
                 deeper = line * g[ROW_GAP]
                 out = g[g[OF_OUT_PLANES] + plane] + left + begin
@@ -223,76 +244,65 @@ def sliding(real: types.Float, rows: int, source: str, target: str) -> tuple[str
                             if in_place:
                                 p = g[g[OF_PLANES] + plane * planes + q] + g[g[OF_ROWS] + top * g[ROW_STEP]]
                                 p += i * down + j + left + begin - g[BEFORE]
-                            v = q * kernel_rows * kernel_columns
+                            v = plane * g[WEIGHTS_APART] + q * kernel_rows * kernel_columns
                             if rows > 1:
-                                acc = first_one(acc, source, p, w, v, kernel_columns, g, taps, close)
+                                acc = first_one(acc, cells, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
                             if rows > 2:
                                 v += kernel_columns
-                                acc = first_two(acc, source, p, w, v, kernel_columns, g, taps, close)
+                                acc = first_two(acc, cells, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
                                 v += kernel_columns
-                                acc = first_three(acc, source, p, w, v, kernel_columns, g, taps, close)
+                                acc = first_three(acc, cells, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
                             if rows > 1:
                                 v += kernel_columns
                             for _ in range(rows - 1, kernel_rows):
-                                acc = add_all(acc, source, p, w, v, kernel_columns, g, taps, close)
+                                acc = add_all(acc, cells, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
                                 v += kernel_columns
                             v -= kernel_columns
                             if rows > 2:
-                                acc = last_three(acc, source, p, w, v, kernel_columns, g, taps, close)
+                                acc = last_three(acc, cells, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
-                                acc = last_two(acc, source, p, w, v, kernel_columns, g, taps, close)
+                                acc = last_two(acc, cells, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
                             if rows > 1:
-                                acc = last_one(acc, source, p, w, v, kernel_columns, g, taps, close)
+                                acc = last_one(acc, cells, p, w, v, kernel_columns, g, taps, close)
                         n = wide - j
                         row_at = g[OF_OUT_ROWS] + top + i
-                        put(row_0(acc), s, aside, y, out + g[row_at] + j, n)
+                        put(row_0(acc), s, aside, y, out + g[row_at] + j, n, large)
                         if rows > 1 and i + 1 < band:
-                            put(row_1(acc), s, aside, y, out + g[row_at + 1] + j, n)
+                            put(row_1(acc), s, aside, y, out + g[row_at + 1] + j, n, large)
                         if rows > 2 and i + 2 < band:
-                            put(row_2(acc), s, aside, y, out + g[row_at + 2] + j, n)
+                            put(row_2(acc), s, aside, y, out + g[row_at + 2] + j, n, large)
                         if rows > 2 and i + 3 < band:
-                            put(row_3(acc), s, aside, y, out + g[row_at + 3] + j, n)
-                        if (
-                            j == 0 and width > line_numbers and wide > 2 * width
-                        ):  # from here on results are written to whole cache lines
-                            j = t.until_aligned(y, (to + width) * g[OUT_BYTES]) // g[OUT_BYTES] - line_numbers
+                            put(row_3(acc), s, aside, y, out + g[row_at + 3] + j, n, large)
+                        if j == 0 and width > line_numbers and wide > 2 * width:
+                            # from here on results are written to whole cache lines
+                            short = t.until_aligned(y, (to + width) * g[OUT_BYTES])
+                            j = short // g[OUT_BYTES] - line_numbers if short > 0 else 0
                         j += width
                     i += rows
 
-    return ("x" if direct else "b") + "xDbliix", run
+    return ("x" if real_cells else "b") + "xDbliix", run
 
 
-def _variant(rows: int, source: str, target: str) -> Callable[[types.Float], tuple[str, Callable[..., None]]]:
-    return lambda real: sliding(real, rows, source, target)
+def _variant(
+    rows: int, source: str, target: str, inside: bool
+) -> Callable[[types.Float], tuple[str, Callable[..., None]]]:
+    return lambda real: sliding(real, rows, source, target, inside)
 
+
+_KINDS = [("real", "real"), ("real", "uint8"), ("real", "uint16")]
+_KINDS += [(whole, target) for whole in ("uint8", "uint16") for target in ("real", whole)]
 
 compile_kernel = compiler(
     {
-        "rows1_real_real": _variant(1, "real", "real"),
-        "rows1_uint8_real": _variant(1, "uint8", "real"),
-        "rows1_uint8_uint8": _variant(1, "uint8", "uint8"),
-        "rows1_uint16_real": _variant(1, "uint16", "real"),
-        "rows1_uint16_uint16": _variant(1, "uint16", "uint16"),
-        "rows1_real_uint8": _variant(1, "real", "uint8"),
-        "rows1_real_uint16": _variant(1, "real", "uint16"),
-        "rows2_real_real": _variant(2, "real", "real"),
-        "rows2_uint8_real": _variant(2, "uint8", "real"),
-        "rows2_uint8_uint8": _variant(2, "uint8", "uint8"),
-        "rows2_uint16_real": _variant(2, "uint16", "real"),
-        "rows2_uint16_uint16": _variant(2, "uint16", "uint16"),
-        "rows2_real_uint8": _variant(2, "real", "uint8"),
-        "rows2_real_uint16": _variant(2, "real", "uint16"),
-        "rows4_real_real": _variant(4, "real", "real"),
-        "rows4_uint8_real": _variant(4, "uint8", "real"),
-        "rows4_uint8_uint8": _variant(4, "uint8", "uint8"),
-        "rows4_uint16_real": _variant(4, "uint16", "real"),
-        "rows4_uint16_uint16": _variant(4, "uint16", "uint16"),
-        "rows4_real_uint8": _variant(4, "real", "uint8"),
-        "rows4_real_uint16": _variant(4, "real", "uint16"),
+        f"{name}{rows}_{source}_{target}": _variant(rows, source, target, name == "inside")
+        for rows in (1, 4)
+        for source, target in _KINDS
+        for name in ("rows", "inside")
+        if name == "rows" or source != "real"
     }
 )
