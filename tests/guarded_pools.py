@@ -41,6 +41,9 @@ def pool_cases(rng):
         back = [sc.grad.adaptive_max_pool2d(y, indices, x.shape), sc.grad.adaptive_avg_pool2d(y, x.shape)]
         return [y, indices, sc.adaptive_max_pool2d(x, output), sc.adaptive_avg_pool2d(x, output), *back]
 
+    def deep(x):
+        return [sc.max_pool3d(x, 2), sc.avg_pool3d(x, (2, 3, 4), 2, (1, 0, 1)), sc.lp_pool3d(x, 2, 4, 1)]
+
     def unpool(x):
         y, indices = sc.max_pool1d(x, 2, return_indices=True)
         return [y, indices, sc.max_unpool1d(y, indices, 2, output_size=x.shape)]
@@ -59,6 +62,9 @@ def pool_cases(rng):
     for dtype in (np.float32, np.float64):  # more cells than one part of an image
         x, window = rng.standard_normal((1, 259, 261)).astype(dtype), {"kernel_size": 8, "padding": 3}
         yield f"{window} over {x.shape} {dtype.__name__}", lambda x=x, window=window: slide(x, window)
+    for dtype, width in itertools.product((np.float32, np.float64), (5, 64, 70, 130)):
+        x = rng.standard_normal((2, 4, 5, width)).astype(dtype)
+        yield f"planes {x.shape} {dtype.__name__}", lambda x=x: deep(x)
     whole = (sc.global_avg_pool, sc.global_max_pool, sc.global_lp_pool)
     for dtype, n in itertools.product((np.float32, np.float64), (2, 33, 129, 4097, 20000)):
         x = rng.standard_normal((2, n)).astype(dtype)

@@ -46,13 +46,43 @@ def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., 
         return load_every(line, at, stride)
 
     @inlined
-    def join_row(x, at, n, fresh, ahead, halving, power, line, to):
+    def ask_ahead(x, at, n):
+        for c in range(0, n, lanes):
+            ask_for(x, at + c + AHEAD)
+
+    def in_registers(count):
+        load_row = p.load_some(real, lanes, kind.nothing, count)
+
+        @inlined
+        def join_registers(x, row, deep, step_d, high, step_h, n, halving, power, line, to):
+            """line[to + c] = x[row + c] joined over rows of no more than ``count`` vectors; at last neighbours are."""
+            if deep > 1:
+                ask_ahead(x, row, n)
+            cells = prepare(load_row(x, row, n), power)
+            h = 0
+            for _ in range(1, deep * high):
+                h += 1
+                row += step_h
+                if h == high:
+                    h = 0
+                    row += step_d - high * step_h
+                if deep > 1:
+                    ask_ahead(x, row, n)
+                cells = join(cells, prepare(load_row(x, row, n), power))
+            if halving:
+                store(join(evens(cells), odds(cells)), line, to >> 1)
+            else:
+                store(cells, line, to)
+
+        return join_registers
+
+    join_narrow, join_middling = in_registers(BIG), in_registers(2 * BIG)
+
+    @inlined
+    def join_row(x, at, n, fresh, halving, power, line, to):
         """line[to + c] joins x[at + c] to what it held, unless it is fresh; c < n. At last neighbours are joined."""
         c = 0
         while c < n:
-            if ahead:
-                for k in range(0, big, lanes):
-                    ask_for(x, at + c + k + AHEAD)
             if c + big <= n:
                 cells = prepare(load_big(x, at + c), power)
             else:
@@ -71,14 +101,21 @@ def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., 
 
         Where they come from several planes, what lies ahead in each of them is asked for.
         """
-        for d in range(deep):
-            for h in range(high):
-                row = at + d * step_d + h * step_h
-                last = d == deep - 1 and h == high - 1
-                join_row(x, row, n, d + h == 0, deep > 1, halving and last, power, line, to)
         if deep * high == 0:  # no cell but of the border
             for c in range(to, to + n):
                 line[c >> 1 if halving else c] = nothing
+        elif n <= big:
+            join_narrow(x, at, deep, step_d, high, step_h, n, halving, power, line, to)
+        elif n <= 2 * big:
+            join_middling(x, at, deep, step_d, high, step_h, n, halving, power, line, to)
+        else:
+            for d in range(deep):
+                for h in range(high):
+                    row = at + d * step_d + h * step_h
+                    if deep > 1:
+                        ask_ahead(x, row, n)
+                    last = d == deep - 1 and h == high - 1
+                    join_row(x, row, n, d + h == 0, halving and last, power, line, to)
 
     @inlined
     def halve(line, n):
