@@ -105,10 +105,11 @@ def conv2d(
     ONNX's Conv. Each output is one chain of fused multiply-adds, so its bits are the same at any number of threads. NaN
     and infinities reach the outputs whose windows hold them and no others.
 
-    Where many channels of float32 meet windows of 3 x 3 that move by one, each 2 x 2 outputs share 16 products for a
-    channel instead of 36: S. Winograd's F(2 x 2, 3 x 3), from sums and differences of inputs and of weights [1]_. All of
-    the above still holds. On noise the error is 0.6 times that of the chain; but it is measured by the largest products
-    in the window, so that weights much smaller than their neighbours count with fewer digits.
+    Where many channels of float32 meet many outputs in windows of 3 x 3 cells or more, 2 x 2 outputs are computed
+    together from sums and differences of inputs and of weights: 16 products instead of 36 for 3 x 3 cells, which larger
+    windows and strides are parts of (S. Winograd's F(2 x 2, 3 x 3) [1]_). All of the above still holds. On noise the
+    error is no larger than that of the chain; but it is measured by the largest products in the window, so that weights
+    much smaller than their neighbours count with fewer digits.
 
     .. [1] A. Lavin and S. Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016.
 

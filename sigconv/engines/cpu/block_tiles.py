@@ -181,20 +181,23 @@ def load_between_of(dtype: Any, count: int, lanes: int) -> Callable[..., Any]:
     return load_between
 
 
-def every_other_of(dtype: Any, lanes: int) -> Callable[..., Any]:
-    """An intrinsic: of two vectors the numbers at even places."""
-    pair, one = Tile(dtype, 2, lanes), Tile(dtype, 1, lanes)
+def every_of(dtype: Any, step: int, lanes: int) -> Callable[..., Any]:
+    """An intrinsic: of ``step`` vectors, a power of two, the numbers at places that are multiples of it."""
+    several, one = Tile(dtype, step, lanes), Tile(dtype, 1, lanes)
 
     @intrinsic
-    def every_other(_: Any, both: Any) -> Any:
+    def every(_: Any, tile: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            a, b = unpack(builder, pair, args[0])
+            vectors = unpack(builder, several, args[0])
             even = ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(0, 2 * lanes, 2)))
-            return pack(builder, one, [builder.shuffle_vector(a, b, even)])
+            while len(vectors) > 1:
+                pairs = zip(vectors[::2], vectors[1::2], strict=True)
+                vectors = [builder.shuffle_vector(a, b, even) for a, b in pairs]
+            return pack(builder, one, vectors)
 
-        return one(pair), codegen
+        return one(several), codegen
 
-    return every_other
+    return every
 
 
 @intrinsic

@@ -53,7 +53,7 @@ def convolve(
         bias = np.zeros(len(weight), x.dtype)
     if _is_dense(slide) and len(x) > 1 and groups == 1:
         return _dense(x, weight, bias, y)
-    if len(slide.size) == 2 and pays(slide, weight.shape[1], len(weight) // groups, x.itemsize):
+    if pays(slide, weight.shape[1], len(weight) // groups, x.itemsize):
         return _in_tiles(x, weight, bias, y, slide, groups, border)
     _layer(x, weight, bias, y, _as_volume(slide), groups, border)
     return y
@@ -89,7 +89,7 @@ def _in_tiles(
     for first, rows in add_products(x, weight, bias, y, slide, groups, border):
         for n in range(first // tiles, (first + rows - 1) // tiles + 1):
             lo, hi = (min(max(TILE * (row - n * tiles), 0), height) for row in (first, first + rows))
-            band = slide._replace(before=(top - lo, left), output=(hi - lo, width))
+            band = slide._replace(before=(top - lo * slide.stride[0], left), output=(hi - lo, width))
             direct = np.empty((1, len(weight), hi - lo, width), y.dtype)
             _layer(x[n : n + 1], weight, bias, direct, _as_volume(band), groups, border)
             found = y[n, :, lo:hi]
@@ -359,7 +359,7 @@ def describe(
     outputs, channels = weight_shape[0] // groups, weight_shape[1]
     lanes = host().vector_bytes // dtype.itemsize
     tile = BLOCK_CHANNELS, BLOCK_COLUMNS[host().vector_bytes] * lanes
-    if len(slide.size) == 2 and pays(slide, channels, outputs, dtype.itemsize):
+    if pays(slide, channels, outputs, dtype.itemsize):
         mixed = planned_in_tiles(x_shape[0], groups, channels, outputs, slide)
         own, shared = (numbers * dtype.itemsize for numbers in (sum(mixed.space), mixed.weights + mixed.inputs))
         return {"method": "winograd", "tile": (TOGETHER, tile[1]), "workspace": own, "shared": shared}

@@ -1,8 +1,9 @@
-"""Layers whose window is three by three: sixteen products for each four outputs of a channel instead of 36."""
+"""Layers along two axes with fewer multiplications: their windows fall into parts of up to three by three cells."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, groupby, product
 from math import prod
 from typing import NamedTuple
 
@@ -16,20 +17,49 @@ from sigconv.engines.cpu.target import host
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.geometry import Slide
 
+_GAIN = 1.7  # times fewer products than outputs and cells of the window, at least
+_PARTS, _OUTPUTS, _PLACES, _WORK = 32, 16, 36, 2**21  # and all three: where it begins to pay
 _TILES = 256  # in a block
-_INPUTS, _PRODUCTS = 2**19, 2**21  # bytes of a block's inputs and of its sums of products, in all kinds
+_INPUTS, _PRODUCTS = 3 * 2**18, 2**21  # bytes of a block's inputs and of its sums of products, in all kinds
 _SHARED = 2**23  # bytes of inputs of all blocks that are made beforehand
 _FEW = 2  # blocks of tiles for which weights are not made beforehand
 _TASKS = 4  # blocks that a layer has at least, where there are enough output channels
 _SHARE = 32  # output channels of a block, at least
-_WEIGHTS, _CHANNELS = 2**15, 2**15  # weights, and inputs in all kinds, worth waking a thread for
-_PAIRS, _PLACES, _WORK = (
-    2**9,
-    36,
-    2**21,
-)  # channels in times channels out, places, and both, below which it is not worth it
+_MIXED = 2**15  # weights or inputs of a kind whose making is worth waking a thread for
 _LINE = 16  # numbers in a cache line
 _BYTES = 4  # of a number
+
+
+class Part(NamedTuple):
+    """Cells of a window along both axes: the first, and how many; they are as far apart as the window moves."""
+
+    first: tuple[int, int]
+    taps: tuple[int, int]
+
+
+@lru_cache(maxsize=64)
+def parts_of(window: tuple[int, int], stride: tuple[int, int]) -> tuple[Part, ...]:
+    """A window's parts, the largest first."""
+    found = [Part(*zip(*axes, strict=True)) for axes in product(*map(_along, window, stride))]
+    return tuple(sorted(found, key=lambda part: part.taps, reverse=True))
+
+
+def _along(cells: int, stride: int) -> list[tuple[int, int]]:
+    starts = [start for phase in range(min(stride, cells)) for start in range(phase, cells, of.TAPS * stride)]
+    return [(start, min(of.TAPS, -(-(cells - start) // stride))) for start in starts]
+
+
+def pays(slide: Slide, channels: int, outputs: int, itemsize: int) -> bool:
+    """Whether `add_products` is the quicker way for groups of so many channels and outputs."""
+    if itemsize != _BYTES or len(slide.size) != 2 or set(slide.dilation) != {1}:
+        return False
+    if any(cells <= (of.TAPS - 1) * step for cells, step in zip(slide.kernel, slide.stride, strict=True)):
+        return False  # no part has all its kinds
+    parts = parts_of(slide.kernel, slide.stride)
+    gain = of.TILE**2 * prod(slide.kernel) / sum(prod(taps + 1 for taps in part.taps) for part in parts)
+    seen, places = len(parts) * channels, prod(slide.output)
+    enough = seen >= _PARTS and outputs >= _OUTPUTS and places >= _PLACES and seen * outputs * places >= _WORK
+    return gain >= _GAIN and enough
 
 
 @dataclass(frozen=True)
@@ -44,13 +74,18 @@ class Layer:
     rows: int  # of tiles in a block
     wide: int  # tiles in a row of a block
     block_outputs: int
-    chunk: int  # input channels at a time
+    chunk: int  # parts of channels at a time
 
     @property
     def tiles(self) -> tuple[int, int]:
         """Rows and columns of tiles in a sample."""
         height, width = self.slide.output
         return -(-height // of.TILE), -(-width // of.TILE)
+
+    @property
+    def parts(self) -> int:
+        """Parts of all channels."""
+        return self.channels * len(parts_of(self.slide.kernel, self.slide.stride))
 
     @property
     def blocks_of_tiles(self) -> int:
@@ -64,13 +99,13 @@ class Layer:
 
     @property
     def apart(self) -> int:
-        """Numbers from channel to channel of inputs, and from kind to kind of products."""
+        """Numbers from part to part of inputs, and from kind to kind of products."""
         return _odd_lines(self.rows * self.wide + _LINE)  # rows end with whole vectors
 
     @property
     def pitch(self) -> int:
         """Numbers from row to row of a padded plane's even or odd columns."""
-        return -(-(self.wide + 1) // _LINE) * _LINE
+        return _whole(self.wide + 1, _LINE)
 
     @property
     def phase(self) -> int:
@@ -80,39 +115,71 @@ class Layer:
     @property
     def inputs(self) -> int:
         """Numbers of inputs, in all kinds, that are made beforehand: where blocks share them, and they are not many."""
-        numbers = self.groups * self.blocks_of_tiles * of.KINDS * self.channels * self.apart + _LINE
+        numbers = self.groups * self.blocks_of_tiles * of.KINDS * self.parts * self.apart + _LINE
         return numbers if self.pieces > 1 and numbers * _BYTES <= _SHARED else 0
 
     @property
     def weights(self) -> int:
         """Numbers of weights, in all kinds, that are made beforehand: where several blocks of tiles ask for them."""
         blocks = self.groups * -(-self.outputs // of.TOGETHER)
-        return blocks * of.KINDS * self.channels * of.TOGETHER if self.blocks_of_tiles > _FEW else 0
+        several = self.blocks_of_tiles > _FEW or self.parts > self.channels
+        return blocks * of.KINDS * self.parts * of.TOGETHER if several else 0
+
+    @property
+    def turned(self) -> int:
+        """Numbers of scratch for weights turned over."""
+        channels = self.channels if self.weights else self.chunk
+        return (channels * prod(self.slide.kernel) + of.TAPS * self.slide.stride[1]) * of.TOGETHER
 
     @property
     def space(self) -> list[int]:
         """Numbers of a thread's scratch: weights' kinds, weights turned over, padded planes, inputs, products."""
-        weights = 0 if self.weights else of.KINDS * self.chunk * of.TOGETHER
-        turned = self.chunk * of.KERNEL**2 * of.TOGETHER
-        outputs = -(-self.block_outputs // of.TOGETHER) * of.TOGETHER
+        outputs = _whole(self.block_outputs, of.TOGETHER)
+        weights, turned = (0, 0) if self.weights else (of.KINDS * self.chunk * of.TOGETHER, self.turned)
         inputs = 0 if self.inputs else of.KINDS * self.chunk * self.apart + _LINE
-        return [weights, turned, 2 * self.phase + 2 * _LINE, inputs, of.KINDS * outputs * self.apart + _LINE]
+        products = of.KINDS * outputs * self.apart + _LINE
+        return [_whole(weights, _LINE), _whole(turned, _LINE), 2 * self.phase + 2 * _LINE, inputs, products]
 
     def tables(self, border: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Where rows and columns of the padded input come from, what the kernel goes by, and its blocks."""
+        """Maps of rows, columns, parts and chunks; what the kernel goes by; and its blocks."""
         (height, width), (top, left), (rows, columns) = self.slide.size, self.slide.before, self.tiles
-        places = np.arange(_reach(rows)) - top, np.arange(-left, 0), np.arange(width, _reach(columns) - left)
-        sizes = height, width, width
-        maps = [index_of(where, size, border) for where, size in zip(places, sizes, strict=True)]
-        starts = np.cumsum([len(table) for table in maps])
+        (_, kernel_width), (down, across) = self.slide.kernel, self.slide.stride
+        parts, chunks = self._parts_and_chunks()
+        starts = sorted({int(start) for start in parts[:, of.ROW_MAP]})
+        last = across * (_reach(columns) - 1) + kernel_width
+        places = [start + down * np.arange(_reach(rows)) - top for start in starts]
+        maps = [index_of(where, height, border) for where in places]
+        maps += [index_of(where, width, border) for where in (np.arange(-left, 0), np.arange(width, last - left))]
+        parts[:, of.ROW_MAP] = [starts.index(start) * _reach(rows) for start in parts[:, of.ROW_MAP]]
+        ends = np.cumsum([sum(map(len, maps[:-2])), len(maps[-2]), len(maps[-1]), parts.size]).tolist()
         volume, out_volume = height * width, prod(self.slide.output)
-        held = self.channels if self.inputs else self.chunk
         facts = [
-            height, width, self.groups * self.channels * volume, self.channels, self.chunk, left, border != "constant",
-            *starts[:2], self.pitch, self.phase, self.apart, held * self.apart, rows, *self.slide.output,
-            self.groups * self.outputs * out_volume, self.pieces, self.inputs > 0, self.weights > 0,
+            height, width, self.groups * self.channels * volume, self.channels, self.parts, prod(self.slide.kernel),
+            down * kernel_width, across, left, border != "constant", self.pitch, self.phase, self.apart,
+            (self.parts if self.inputs else self.chunk) * self.apart, rows, *self.slide.output,
+            self.groups * self.outputs * out_volume, self.pieces, self.inputs > 0, self.weights > 0, len(chunks), *ends,
         ]  # fmt: skip
-        return np.concatenate(maps).astype(np.int64), np.array(facts, np.int64), self._blocks()
+        tables = np.concatenate([*maps, parts.ravel(), chunks.ravel()])
+        return tables.astype(np.int64), np.array(facts, np.int64), self._blocks()
+
+    def _parts_and_chunks(self) -> tuple[np.ndarray, np.ndarray]:
+        """A row for each part of each channel, with its first row for its map of rows, and one for each chunk."""
+        (height, width), (cells, kernel_width) = self.slide.size, (prod(self.slide.kernel), self.slide.kernel[1])
+        parts = [
+            (c * height * width, row, column, c * cells + row * kernel_width + column, *taps)
+            for (row, column), taps in parts_of(self.slide.kernel, self.slide.stride)
+            for c in range(self.channels)
+        ]
+        return np.array(parts), np.array(list(self._chunks([part[of.TALL :] for part in parts])))
+
+    def _chunks(self, taps: list[tuple[int, ...]]) -> Iterator[tuple[int, int]]:
+        first = 0
+        for _, alike in groupby(taps):
+            count = len(list(alike))
+            pieces = -(-count // self.chunk)
+            for k in range(pieces):
+                yield first + k * count // pieces, (k + 1) * count // pieces - k * count // pieces
+            first += count
 
     def _blocks(self) -> np.ndarray:
         """A row of numbers for each block; those of the same input stand together."""
@@ -123,15 +190,15 @@ class Layer:
         firsts = [first.ravel() for first in np.meshgrid(*axes, indexing="ij")]
         sizes = [np.minimum(end - first, step) for end, step, first in zip(ends, steps, firsts, strict=True)]
         group, row, column, output = firsts
-        inputs = np.arange(len(group)) // self.pieces * of.KINDS * self.channels * self.apart
-        weights = (group * _whole(self.outputs, of.TOGETHER) + output) * of.KINDS * self.channels
+        inputs = np.arange(len(group)) // self.pieces * of.KINDS * self.parts * self.apart
+        weights = (group * _whole(self.outputs, of.TOGETHER) + output) * of.KINDS * self.parts
         start = group * self.channels * prod(self.slide.size)
         channel = group * self.outputs + output
         return np.stack([row, column, *sizes[1:3], start, channel, sizes[3], inputs, weights], 1).astype(np.int64)
 
 
 def _reach(tiles: int) -> int:
-    """Rows of input that so many rows of tiles see."""
+    """Rows that a part sees of so many rows of tiles."""
     return of.TILE * tiles + of.SEEN - of.TILE
 
 
@@ -150,27 +217,26 @@ def planned(samples: int, groups: int, channels: int, outputs: int, slide: Slide
     lanes = host().vector_bytes // _BYTES
     height, width = (-(-n // of.TILE) for n in slide.output)
     height *= samples
-    parts = -(-width // _TILES)
-    wide = -(-width // parts)
+    columns = -(-width // _TILES)
+    wide = -(-width // columns)
 
     def cost(rows: int) -> float:
         """How long two threads take for bands of so many rows: vectors, and what each band takes besides."""
         bands = -(-height // rows)
         last = height - (bands - 1) * rows
         whole, part = (-(-some * wide // lanes) + 1 for some in (rows, last))
-        if bands * parts * groups < _TASKS:
+        if bands * columns * groups < _TASKS:
             return ((bands - 1) * whole + part) / 2
         return bands // 2 * whole + bands % 2 * part
 
     most = max(1, min(_TILES // wide, height))
     rows = min(range(most, max(most // 3, 1) - 1, -1), key=cost)
     layer = Layer(samples, groups, channels, outputs, slide, rows, wide, outputs, channels)
-    of_channel = of.KINDS * layer.apart * _BYTES
-    chunks = -(-channels // max(_INPUTS // of_channel, of.TOGETHER))
-    many = -(-outputs // max(_PRODUCTS // of_channel, of.TOGETHER))
+    of_part = of.KINDS * layer.apart * _BYTES
+    many = -(-outputs // max(_PRODUCTS // of_part, of.TOGETHER))
     pieces = max(many, min(-(-_TASKS // (layer.blocks_of_tiles * groups)), outputs // _SHARE), 1)
     share = min(_whole(-(-outputs // pieces), of.TOGETHER), outputs)
-    return replace(layer, block_outputs=share, chunk=-(-channels // chunks))
+    return replace(layer, block_outputs=share, chunk=min(max(_INPUTS // of_part, of.TOGETHER), layer.parts))
 
 
 class _Prepared(NamedTuple):
@@ -190,21 +256,14 @@ def _prepared(samples: int, groups: int, channels: int, outputs: int, slide: Sli
     """A layer's plan; the layers of a network are asked for again and again."""
     layer = planned(samples, groups, channels, outputs, slide)
     weights = groups * -(-outputs // of.TOGETHER) if layer.weights else 0
-    inputs = groups * layer.blocks_of_tiles * channels if layer.inputs else 0
+    inputs = groups * layer.blocks_of_tiles * layer.parts if layer.inputs else 0
     return _Prepared(
         layer,
         *layer.tables(border),
-        split(weights, -(-_WEIGHTS // (channels * of.TOGETHER))),
-        split(inputs, -(-_CHANNELS // (of.KINDS * layer.apart))),
+        split(weights, -(-_MIXED // (layer.parts * of.TOGETHER))),
+        split(inputs, -(-_MIXED // (of.KINDS * layer.apart))),
         [0, *accumulate(layer.space)],
     )
-
-
-def pays(slide: Slide, channels: int, outputs: int, itemsize: int) -> bool:
-    """Whether `add_products` is the quicker way for groups of so many channels and outputs."""
-    fits = itemsize == _BYTES and slide.kernel == (of.KERNEL, of.KERNEL) and {*slide.stride, *slide.dilation} == {1}
-    places, pairs = prod(slide.output), channels * outputs
-    return fits and min(channels, outputs) >= 16 and pairs >= _PAIRS and places >= _PLACES and pairs * places >= _WORK
 
 
 def add_products(
@@ -212,12 +271,12 @@ def add_products(
 ) -> list[tuple[int, int]]:
     """y = a layer's outputs, along two axes; returns which rows of tiles hold other than finite numbers.
 
-    They are (first, how many), counted through all samples. An output's sums go from channel to channel in order: its
-    bits depend on neither threads nor blocks.
+    They are (first, how many), counted through all samples. An output's sums go from part to part and from channel to
+    channel in order: its bits depend on neither threads nor blocks.
     """
-    channels, outputs = weight.shape[1], len(weight) // groups
+    outputs = len(weight) // groups
     layer, maps, facts, blocks, of_weights, of_inputs, rooms = _prepared(
-        len(x), groups, channels, outputs, slide, border
+        len(x), groups, weight.shape[1], outputs, slide, border
     )
     weights, inputs = kept("weights", layer.weights, x.dtype), kept("inputs", layer.inputs, x.dtype)
     finite = np.empty(len(blocks), np.uint8)
@@ -227,8 +286,8 @@ def add_products(
     ready_weights, ready_inputs, told = address(weights), address(inputs), address(finite)
 
     def make_weights(lo: int, hi: int) -> None:
-        turned = scratch(1, channels * of.KERNEL**2 * of.TOGETHER, x.dtype)
-        mix_weights(filters, channels, outputs, address(turned), ready_weights, lo, hi)
+        turned = scratch(1, layer.turned, x.dtype)
+        mix_weights(filters, outputs, address(turned), ready_weights, *known[:2], lo, hi)
 
     def make_inputs(lo: int, hi: int) -> None:
         planes = scratch(1, rooms[3] - rooms[2], x.dtype)

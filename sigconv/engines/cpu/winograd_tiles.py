@@ -1,7 +1,8 @@
-"""The sums and differences that let a window of three by three make four outputs with sixteen products.
+"""The sums and differences that let a window's cells, up to three by three, make four outputs with fewer products.
 
 They are S. Winograd's F(2, 3), along rows and along columns: from inputs d0, .., d3 and weights g0, g1, g2 the outputs
-d0 g0 + d1 g1 + d2 g2 and d1 g0 + d2 g1 + d3 g2 follow from four products instead of six.
+d0 g0 + d1 g1 + d2 g2 and d1 g0 + d2 g1 + d3 g2 are m0 + m1 + m2 and m1 - m2 - m3 for four products m instead of six.
+Two weights need three of the four, one needs two; the other kinds are left as they are.
 """
 
 from collections.abc import Callable
@@ -32,22 +33,36 @@ def _mixing(name: str, before: int, after: int, mix: Callable[..., list[Any]]) -
     return intrinsic(form)
 
 
-def _of_inputs(b: Any, tile: Tile, d0: Any, d1: Any, d2: Any, d3: Any) -> list[Any]:
-    return [b.fsub(d0, d2), b.fadd(d1, d2), b.fsub(d2, d1), b.fsub(d1, d3)]
-
-
-def _of_weights(b: Any, tile: Tile, g0: Any, g1: Any, g2: Any) -> list[Any]:
-    half, outer = tile.constant(0.5), b.fadd(g0, g2)
-    return [g0, b.fmul(half, b.fadd(outer, g1)), b.fmul(half, b.fsub(outer, g1)), g2]
-
-
 def _of_products(b: Any, tile: Tile, m0: Any, m1: Any, m2: Any, m3: Any) -> list[Any]:
     return [b.fadd(b.fadd(m0, m1), m2), b.fsub(b.fsub(m1, m2), m3)]
 
 
-mix_inputs = _mixing("mix_inputs", 4, 4, _of_inputs)
-mix_weights = _mixing("mix_weights", 3, 4, _of_weights)
+def _of_inputs(taps: int) -> Callable[..., list[Any]]:
+    def mix(b: Any, tile: Tile, d0: Any, d1: Any, d2: Any, d3: Any) -> list[Any]:
+        return {
+            3: lambda: [b.fsub(d0, d2), b.fadd(d1, d2), b.fsub(d2, d1), b.fsub(d1, d3)],
+            2: lambda: [b.fsub(d0, d1), d1, d1, b.fsub(d1, d2)],
+            1: lambda: [d0, d0, d0, b.fneg(d1)],
+        }[taps]()
+
+    return mix
+
+
+def _of_weights(taps: int) -> Callable[..., list[Any]]:
+    def mix(b: Any, tile: Tile, g0: Any, g1: Any, g2: Any) -> list[Any]:
+        half, outer = tile.constant(0.5), b.fadd(g0, g2)
+        return {
+            3: lambda: [g0, b.fmul(half, b.fadd(outer, g1)), b.fmul(half, b.fsub(outer, g1)), g2],
+            2: lambda: [g0, b.fadd(g0, g1), g1, g1],
+            1: lambda: [g0] * 4,
+        }[taps]()
+
+    return mix
+
+
 mix_products = _mixing("mix_products", 4, 2, _of_products)
+mix_inputs = {taps: _mixing("mix_inputs", 4, 4, _of_inputs(taps)) for taps in (1, 2, 3)}
+mix_weights = {taps: _mixing("mix_weights", 3, 4, _of_weights(taps)) for taps in (1, 2, 3)}
 
 
 def in_turn(row: int) -> Callable[..., Any]:

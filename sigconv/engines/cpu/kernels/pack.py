@@ -7,19 +7,20 @@ from numba import types
 
 from sigconv.engines.cpu import conv_sizes as of
 from sigconv.engines.cpu import tile as t
-from sigconv.engines.cpu.block_tiles import beyond, block_shape, every_other_of, load_between_of
+from sigconv.engines.cpu.block_tiles import beyond, block_shape, every_of, load_between_of
 from sigconv.engines.cpu.kernels import inlined
 from sigconv.engines.cpu.target import host
 
 
 def row_copier(real: types.Float, step: int) -> Callable[..., Any]:
-    """A function that copies the part of a row that is there, and zeros around it, one number of ``step`` (1 or 2).
+    """A function that copies the part of a row that is there, and zeros around it: one number of ``step``.
 
     y[to + k] becomes x[at + k*step] where lo <= k*step < hi, else 0, by whole vectors until n numbers are written.
+    ``step`` is a power of two.
     """
     lanes = host().vector_bytes * 8 // real.bitwidth
     load, store = t.shape(real, step, lanes).load, t.store
-    load_between, every_other = load_between_of(real, step, lanes), every_other_of(real, lanes)
+    load_between, every = load_between_of(real, step, lanes), every_of(real, step, lanes)
 
     @inlined
     def copy(x, at, lo, hi, y, to, n):
@@ -29,10 +30,7 @@ def row_copier(real: types.Float, step: int) -> Callable[..., Any]:
                 row = load(x, at + first)
             else:
                 row = load_between(x, at + first, max(lo - first, 0), max(hi - first, 0))
-            if step == 1:
-                store(row, y, to + k)
-            else:
-                store(every_other(row), y, to + k)
+            store(every(row), y, to + k)
 
     return copy
 
@@ -60,7 +58,8 @@ def padder(real: types.Float) -> Callable[..., Any]:
     of x are the padded ones from ``inside`` on; where there is a border, ``left`` and ``right`` say where those before
     and behind come from.
     """
-    copy, copy_even, fill = row_copier(real, 1), row_copier(real, 2), row_filler(real)
+    copy, copy_second, copy_fourth, copy_eighth = (row_copier(real, step) for step in (1, 2, 4, 8))
+    fill = row_filler(real)
 
     @inlined
     def pad_phase(x, at, width, rows, n_rows, lo, hi, stride, p, to, pitch, count):
@@ -71,7 +70,15 @@ def padder(real: types.Float) -> Callable[..., Any]:
         elif stride == 2:
             for r in range(n_rows):
                 if rows[r] >= 0:
-                    copy_even(x, at + rows[r] * width, lo, hi, p, to + r * pitch, count)
+                    copy_second(x, at + rows[r] * width, lo, hi, p, to + r * pitch, count)
+        elif stride == 4:
+            for r in range(n_rows):
+                if rows[r] >= 0:
+                    copy_fourth(x, at + rows[r] * width, lo, hi, p, to + r * pitch, count)
+        elif stride == 8:
+            for r in range(n_rows):
+                if rows[r] >= 0:
+                    copy_eighth(x, at + rows[r] * width, lo, hi, p, to + r * pitch, count)
         else:
             for r in range(n_rows):
                 if rows[r] >= 0:

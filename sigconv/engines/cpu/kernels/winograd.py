@@ -1,8 +1,8 @@
-"""Layers whose window is three by three: four outputs of a channel together, for sixteen products instead of 36.
+"""Layers whose windows fall into parts of up to three by three cells: four outputs together, for fewer products.
 
-A tile of 4 x 4 inputs becomes 16 sums and differences, and so do a channel's 9 weights. For each of the 16 kinds the
-products are summed over channels, one chain of multiply-adds for each tile and output channel; then 16 sums of
-products become 2 x 2 outputs.
+A tile of 4 x 4 inputs becomes 16 sums and differences, and so do the up to nine weights of a part. For each of the 16
+kinds the products are summed over channels and parts, one chain of multiply-adds for each tile and output channel;
+then 16 sums of products become 2 x 2 outputs.
 """
 
 from collections.abc import Callable
@@ -22,98 +22,142 @@ from sigconv.engines.cpu.target import host
 
 
 def _weights_mixer(real: types.Float) -> Callable[..., Any]:
-    """A function that makes the 16 kinds of weights of n input channels and some output channels.
+    """A function that makes the kinds of weights of n parts for some output channels.
 
-    Kind k of input channel c goes to v[to + k*step + c*TOGETHER + r] for output channel r. ``space`` is scratch for
-    the weights turned over.
+    Kind k of part q goes to v[to + k*step + q*TOGETHER + r] for output channel r. The weights of its channels are n
+    numbers from w[at] on, ``apart`` from output channel to output channel; ``space`` is scratch for them turned over.
     """
-    lanes, cells = of.TOGETHER, of.KERNEL**2
-    turn, load = turn_over(real, lanes), t.shape(real, of.KERNEL, lanes).load
+    lanes = of.TOGETHER
+    turn, load = turn_over(real, lanes), block_shape(real, of.TAPS, 1, lanes).load
     store = block_shape(real, of.SEEN, 1, lanes).store
-    spread = t.shape(real, of.KERNEL, lanes).spread
+    spread = t.shape(real, of.TAPS, lanes).spread
+    whole, two, one = (mix.mix_weights[taps] for taps in (3, 2, 1))
 
     @inlined
-    def mix_channels(w, at, w_step, outputs, n, space, v, to, step):
-        size = n * cells
+    def mix_cells(row, broad, v, to, step):
+        if broad == 3:
+            store(whole(row), v, to, step, 0)
+        elif broad == 2:
+            store(two(row), v, to, step, 0)
+        else:
+            store(one(row), v, to, step, 0)
+
+    @inlined
+    def mix_parts(w, at, apart, outputs, n, space, parts, count, v, to, step, facts):
         k = 0
-        while k < size:
-            k = min(k, size - lanes)
-            turn(w, at + k, w_step, outputs - 1, space, k * lanes, lanes)
+        while k < n:
+            k = min(k, n - lanes)
+            turn(w, at + k, apart, outputs - 1, space, k * lanes, lanes)
             k += lanes
         half = spread(real(0.5))
-        for c in range(n):
-            from_here = c * cells * lanes
-            first = load(space, from_here)
-            middle = load(space, from_here + of.KERNEL * lanes)
-            last = load(space, from_here + 2 * of.KERNEL * lanes)
-            outer = t.add(first, last)
-            here = to + c * lanes
-            store(mix.mix_weights(first), v, here, step, 0)
-            store(mix.mix_weights(t.mul(half, t.add(outer, middle))), v, here + of.SEEN * step, step, 0)
-            store(mix.mix_weights(t.mul(half, t.sub(outer, middle))), v, here + 2 * of.SEEN * step, step, 0)
-            store(mix.mix_weights(last), v, here + 3 * of.SEEN * step, step, 0)
+        gap, below, down = facts[of.COLUMN_TAP_STEP] * lanes, facts[of.ROW_TAP_STEP] * lanes, of.SEEN * step
+        for q in range(count):
+            part = beyond(parts, q * of.PART)
+            cell, tall, broad = (part[of.FIRST_CELL] - parts[of.FIRST_CELL]) * lanes, part[of.TALL], part[of.BROAD]
+            here = to + q * lanes
+            first = load(space, cell, gap, 0)
+            mix_cells(first, broad, v, here, step)
+            if tall == 1:
+                mix_cells(first, broad, v, here + 3 * down, step)
+            else:
+                middle = load(space, cell + below, gap, 0)
+                if tall == 2:
+                    mix_cells(t.add(first, middle), broad, v, here + down, step)
+                    mix_cells(middle, broad, v, here + 3 * down, step)
+                else:
+                    last = load(space, cell + 2 * below, gap, 0)
+                    outer = t.add(first, last)
+                    mix_cells(t.mul(half, t.add(outer, middle)), broad, v, here + down, step)
+                    mix_cells(t.mul(half, t.sub(outer, middle)), broad, v, here + 2 * down, step)
+                    mix_cells(last, broad, v, here + 3 * down, step)
 
-    return mix_channels
+    return mix_parts
 
 
 def weights(real: types.Float) -> tuple[str, Callable[..., None]]:
     """Blocks [lo, hi) of output channels, of.TOGETHER each but the last of a group, of which there are ``outputs``."""
-    mix_channels = _weights_mixer(real)
+    mix_parts = _weights_mixer(real)
 
-    def run(w, channels, outputs, space, v, lo, hi):
+    def run(w, outputs, space, v, maps, facts, lo, hi):
         blocks = (outputs + of.TOGETHER - 1) // of.TOGETHER
-        step = channels * of.TOGETHER
+        n, step = facts[of.CHANNELS] * facts[of.CELLS], facts[of.PARTS] * of.TOGETHER
+        parts = beyond(maps, facts[of.PART_MAP])
         for k in range(lo, hi):
             group = k // blocks
             first = (k - group * blocks) * of.TOGETHER
-            at = (group * outputs + first) * channels * of.KERNEL**2
-            some = min(of.TOGETHER, outputs - first)
-            mix_channels(w, at, channels * of.KERNEL**2, some, channels, space, v, k * of.KINDS * step, step)
+            at, some = (group * outputs + first) * n, min(of.TOGETHER, outputs - first)
+            mix_parts(w, at, n, some, n, space, parts, facts[of.PARTS], v, k * of.KINDS * step, step, facts)
 
-    return "xiixxii", run
+    return "xixxllii", run
 
 
 def _inputs_mixer(real: types.Float) -> Callable[..., Any]:
-    """A function that makes the 16 kinds of inputs of some channels for a block's tiles.
+    """A function that makes the kinds of inputs of some parts for a block's tiles.
 
-    Kind k of tile t of channel ``channel`` + c goes to u[to + k*KIND_STEP + c*APART + t].
+    Kind k of tile i of part q goes to u[to + k*KIND_STEP + q*APART + i].
     """
     pad = padder(real)
     lanes = host().vector_bytes * 8 // real.bitwidth
     shape = block_shape(real, of.SEEN, 1, lanes)
     load, store = shape.load, shape.store
+    whole, two, one = (mix.mix_inputs[taps] for taps in (3, 2, 1))
 
     @inlined
-    def mix_row(p, at, pitch, phase, wide, u, to, step):
+    def mix_rows(value, tall, u, to, step):
+        if tall == 3:
+            store(whole(value), u, to, step, 0)
+        elif tall == 2:
+            store(two(value), u, to, step, 0)
+        else:
+            store(one(value), u, to, step, 0)
+
+    @inlined
+    def mix_row(p, at, pitch, phase, wide, tall, broad, u, to, step):
+        down = of.SEEN * step
         for j in range(0, wide, lanes):
-            even, next_even = load(p, at + j, pitch, 0), load(p, at + j + 1, pitch, 0)
-            odd, next_odd = load(p, at + phase + j, pitch, 0), load(p, at + phase + j + 1, pitch, 0)
             here = to + j
-            store(mix.mix_inputs(t.sub(even, next_even)), u, here, of.SEEN * step, 0)
-            store(mix.mix_inputs(t.add(odd, next_even)), u, here + step, of.SEEN * step, 0)
-            store(mix.mix_inputs(t.sub(next_even, odd)), u, here + 2 * step, of.SEEN * step, 0)
-            store(mix.mix_inputs(t.sub(odd, next_odd)), u, here + 3 * step, of.SEEN * step, 0)
+            first, second = load(p, at + j, pitch, 0), load(p, at + phase + j, pitch, 0)
+            if broad == 3:
+                third, fourth = load(p, at + j + 1, pitch, 0), load(p, at + phase + j + 1, pitch, 0)
+                mix_rows(t.sub(first, third), tall, u, here, down)
+                mix_rows(t.add(second, third), tall, u, here + step, down)
+                mix_rows(t.sub(third, second), tall, u, here + 2 * step, down)
+                mix_rows(t.sub(second, fourth), tall, u, here + 3 * step, down)
+            elif broad == 2:
+                third = load(p, at + j + 1, pitch, 0)
+                mix_rows(t.sub(first, second), tall, u, here, down)
+                mix_rows(second, tall, u, here + step, down)
+                mix_rows(t.sub(second, third), tall, u, here + 3 * step, down)
+            else:
+                mix_rows(first, tall, u, here, down)
+                mix_rows(t.negative(second), tall, u, here + 3 * step, down)
 
     @inlined
-    def mix_tiles(x, channel, channels, block, p, u, to, maps, facts):
-        height, width, pitch, phase = facts[of.HEIGHT], facts[of.WIDTH], facts[of.PITCH], facts[of.PHASE]
-        tile_rows, wide = facts[of.TILE_ROWS], block[of.WIDE]
+    def mix_tiles(x, parts, count, block, p, u, to, maps, facts):
+        width, pitch, phase = facts[of.WIDTH], facts[of.PITCH], facts[of.PHASE]
+        tile_rows, wide, step = facts[of.TILE_ROWS], block[of.WIDE], facts[of.COLUMN_TAP_STEP]
         left, right = beyond(maps, facts[of.LEFT_MAP]), beyond(maps, facts[of.RIGHT_MAP])
-        for c in range(channels):
+        for q in range(count):
+            part = beyond(parts, q * of.PART)
             row, end = block[of.FIRST], block[of.FIRST] + block[of.ROWS]
-            there = to + c * facts[of.APART]
+            there = to + q * facts[of.APART]
+            column = of.TILE * step * block[of.COLUMN] + part[of.FIRST_COLUMN]
             while row < end:
                 sample = row // tile_rows
                 first = row - sample * tile_rows
                 rows = min(tile_rows - first, end - row)
-                at = sample * facts[of.SAMPLE_STEP] + block[of.START] + (channel + c) * height * width
-                pad(
-                    x, at, width, beyond(maps, of.TILE * first), of.TILE * rows + of.SEEN - of.TILE, facts[of.BEFORE],
-                    left, right, facts[of.BORDERED], of.TILE * block[of.COLUMN], of.TILE * wide + of.SEEN - of.TILE,
-                    of.TILE, of.TILE, p, 0, phase, pitch,
-                )  # fmt: skip
+                at = sample * facts[of.SAMPLE_STEP] + block[of.START] + part[of.PLANE]
+                for odd in range(2):
+                    pad(
+                        x, at, width, beyond(maps, part[of.ROW_MAP] + of.TILE * first),
+                        of.TILE * rows + of.SEEN - of.TILE, facts[of.BEFORE], left, right, facts[of.BORDERED],
+                        column + odd * step, of.TILE * step * wide + 1, of.TILE * step, 1, p, odd * phase, phase, pitch,
+                    )  # fmt: skip
                 for r in range(rows):
-                    mix_row(p, of.TILE * r * pitch, pitch, phase, wide, u, there, facts[of.KIND_STEP])
+                    from_here = of.TILE * r * pitch
+                    mix_row(
+                        p, from_here, pitch, phase, wide, part[of.TALL], part[of.BROAD], u, there, facts[of.KIND_STEP]
+                    )
                     there += wide
                 row += rows
 
@@ -230,51 +274,53 @@ def layer(real: types.Float) -> tuple[str, Callable[..., None]]:
     ``v`` holds the weights' kinds, or is scratch for those of some channels; ``s``, ``p``, ``u`` and ``m`` are scratch
     for weights turned over, for padded planes, and for inputs' and products' kinds.
     """
-    mix_channels, mix_tiles = _weights_mixer(real), _inputs_mixer(real)
+    mix_parts, mix_tiles = _weights_mixer(real), _inputs_mixer(real)
     multiply, gather = _multiplier(real), _gatherer(real)
 
     def run(x, w, bias, y, v, s, p, u, m, finite, maps, facts, blocks, lo, hi):
-        channels, apart, cells = facts[of.CHANNELS], facts[of.APART], of.KERNEL**2
+        apart, window = facts[of.APART], facts[of.CHANNELS] * facts[of.CELLS]
         for k in range(lo, hi):
             block = beyond(blocks, k * of.BLOCK)
             tiles = block[of.ROWS] * block[of.WIDE]
-            for c in range(0, channels, facts[of.CHUNK]):
-                some = min(facts[of.CHUNK], channels - c)
+            for c in range(facts[of.CHUNKS]):
+                chunk = beyond(maps, facts[of.CHUNK_MAP] + c * of.CHUNK)
+                q, count = chunk[of.FIRST_PART], chunk[of.PART_COUNT]
+                parts = beyond(maps, facts[of.PART_MAP] + q * of.PART)
+                at = block[of.INPUTS] + q * apart
                 if facts[of.INPUTS_READY] == 0:
-                    mix_tiles(x, c, some, block, p, u, 0, maps, facts)
-                at = block[of.INPUTS] + c * apart if facts[of.INPUTS_READY] != 0 else 0
+                    at = 0
+                    mix_tiles(x, parts, count, block, p, u, at, maps, facts)
                 for o in range(0, block[of.OUTPUTS], of.TOGETHER):
-                    if facts[of.WEIGHTS_READY] != 0:
-                        first, step = (
-                            block[of.WEIGHTS] + (o * of.KINDS * channels) + c * of.TOGETHER,
-                            channels * of.TOGETHER,
-                        )
-                    else:
-                        first, step = 0, some * of.TOGETHER
-                        here = ((block[of.CHANNEL] + o) * channels + c) * cells
+                    step = facts[of.PARTS] * of.TOGETHER
+                    first = block[of.WEIGHTS] + o * of.KINDS * facts[of.PARTS] + q * of.TOGETHER
+                    if facts[of.WEIGHTS_READY] == 0:
+                        first, step = 0, count * of.TOGETHER
+                        here, cells = (block[of.CHANNEL] + o) * window + parts[of.FIRST_CELL], count * facts[of.CELLS]
                         outputs = min(of.TOGETHER, block[of.OUTPUTS] - o)
-                        mix_channels(w, here, channels * cells, outputs, some, s, v, first, step)
+                        mix_parts(w, here, window, outputs, cells, s, parts, count, v, first, step, facts)
                     for kind in range(of.KINDS):
-                        multiply(
-                            u, at + kind * facts[of.KIND_STEP], apart, tiles, some, v, first + kind * step,
-                            m, (o * of.KINDS + kind) * apart, of.KINDS * apart, c == 0,
-                        )  # fmt: skip
+                        i, j = kind // of.SEEN, kind % of.SEEN
+                        if (i in (0, 3) or i < parts[of.TALL]) and (j in (0, 3) or j < parts[of.BROAD]):
+                            multiply(
+                                u, at + kind * facts[of.KIND_STEP], apart, tiles, count, v, first + kind * step,
+                                m, (o * of.KINDS + kind) * apart, of.KINDS * apart, c == 0,
+                            )  # fmt: skip
             finite[k] = gather(m, bias, y, block, facts)
 
     return "xxxxxxxxxblllii", run
 
 
 def inputs(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """Channels [lo, hi) of a layer's inputs, counted through all blocks of tiles; ``p`` is scratch for planes."""
+    """Parts [lo, hi) of a layer's inputs, counted through all blocks of tiles; ``p`` is scratch for padded planes."""
     mix_tiles = _inputs_mixer(real)
 
     def run(x, p, u, maps, facts, blocks, lo, hi):
-        channels = facts[of.CHANNELS]
         for k in range(lo, hi):
-            which = k // channels
-            channel = k - which * channels
+            which = k // facts[of.PARTS]
+            q = k - which * facts[of.PARTS]
             block = beyond(blocks, which * facts[of.PIECES] * of.BLOCK)
-            mix_tiles(x, channel, 1, block, p, u, block[of.INPUTS] + channel * facts[of.APART], maps, facts)
+            parts = beyond(maps, facts[of.PART_MAP] + q * of.PART)
+            mix_tiles(x, parts, 1, block, p, u, block[of.INPUTS] + q * facts[of.APART], maps, facts)
 
     return "xxxlllii", run
 
