@@ -11,6 +11,7 @@ from sigconv.geometry import Slide, effective_kernel
 
 _LINE = 4096  # cells of a row that are worked on together
 _LANES = 16  # numbers in the widest vector
+_TALL = 12  # cells of windows from which on an axis may have a pass of its own
 _TILE = 64  # outputs that are worked on together
 
 
@@ -38,6 +39,12 @@ class Axis(NamedTuple):
     cells: np.ndarray
     step: int = 1
     row: Row | None = None
+
+    @property
+    def tall(self) -> bool:
+        """Whether windows have so much in common that it is worth a pass of its own."""
+        row = self.row
+        return row is not None and row.gap == row.expand == 1 and row.kernel >= max(_TALL, 4 * row.stride)
 
 
 def _forward(n: int, kernel: int, stride: int, dilation: int, before: int, after: int, out: int) -> Axis:
@@ -86,6 +93,12 @@ class Windows:
         self.tables = [np.concatenate([axis.first, axis.cells]).astype(np.int64) for axis in self.axes]
         self.input = tuple(axis.size for axis in self.axes)
         self.output = tuple(len(axis.first) for axis in self.axes)
+
+    def after(self, place: int) -> "Windows":
+        """What is left to do when the windows of one axis are joined already."""
+        n = self.output[place]
+        joined = Axis(n, np.arange(n), np.ones(n, np.int64), 1, Row(1, 1, 1, 0))
+        return Windows((*self.axes[:place], joined, *self.axes[place + 1 :]))
 
     @cached_property
     def whole(self) -> bool:

@@ -6,10 +6,11 @@ import numpy as np
 
 from sigconv.engines.cpu.compile import address, kernel
 from sigconv.engines.cpu.pool_sizes import BLOCK, INDICES, NOWHERE, PART
-from sigconv.engines.cpu.pool_windows import Windows
+from sigconv.engines.cpu.pool_windows import Axis, Row, Windows
 from sigconv.engines.cpu.scratch import scratch
 from sigconv.engines.cpu.threads import parallel, split
 
+_STRIP = 2**17  # cells of a block of rows that are joined while they are in cache
 _GRAIN = 2**19  # cells a thread reads at a time
 _LANES = 16  # numbers in the widest vector
 _PAGE = 4096  # a load waits for a store ahead of it whose address differs by a multiple of this
@@ -46,9 +47,34 @@ def _whole(name: str, x: np.ndarray, over: float, power: int) -> np.ndarray:
         return whole.astype(x.dtype).reshape(-1, 1, 1, 1)
 
 
+def _tall(name: str, x: np.ndarray, place: int, axis: Axis, power: int) -> np.ndarray:
+    """The windows of one axis, depth or height, joined."""
+    run = kernel(f"pool_tall.{name}", x.dtype)
+    output = (*x.shape[: place + 1], len(axis.first), *x.shape[place + 2 :])
+    out = np.empty(output, x.dtype)
+    window = axis.row or Row(1, 1, 1, 0)
+    arrays, rows, columns = prod(x.shape[: place + 1]), axis.size, prod(x.shape[place + 2 :])
+    strip = min(max(_STRIP // window.kernel // 64, 1) * 64, columns)
+    blocks = ((output[place + 1] - 1) * window.stride + window.kernel) // window.kernel
+    whole = (rows, columns, output[place + 1], window.kernel, window.stride, window.before, strip)
+    source, target = address(x), address(out)
+
+    def task(lo: int, hi: int) -> None:
+        ends = scratch(window.kernel + 1, strip + 4 * _LANES, x.dtype)
+        run(source, target, *whole, ends.shape[1], power, address(ends), lo, hi)
+
+    parallel(task, split(arrays * -(-columns // strip) * blocks, max(_GRAIN // (2 * window.kernel * strip), 1)))
+    return out
+
+
 def _run(name: str, x: np.ndarray, windows: Windows, rows: np.ndarray, columns: np.ndarray, power: int) -> np.ndarray:
     if windows.everything:
         return _whole(name, x, float(rows[0] * columns[0]), power)
+    for place in (0, 1):
+        if windows.axes[place].tall and x.size and windows.output[place]:
+            joined = _tall(name, x, place, windows.axes[place], power)
+            found = _run(name, joined, windows.after(place), rows, columns, 1)
+            return np.sqrt(found, out=found) if name == "powers" and power == 2 else found
     run = kernel(f"pool.{name}", x.dtype)
     out = apart_from(x, (len(x), *windows.output))
     if out.size == 0:
