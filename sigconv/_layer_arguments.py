@@ -1,10 +1,12 @@
 """What layers share: their arrays as the engines take them, and the answer as the caller gave the input."""
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from sigconv.checks import real_array, whole_number
+from sigconv.geometry import Ints, Padding, Slide, convolution
 
 
 class Answer(NamedTuple):
@@ -55,6 +57,17 @@ def layer_bias(bias: Any, channels: int, dtype: np.dtype) -> np.ndarray | None:
             f"bias must be ({channels},), a number for each output channel, got the shape {np.shape(bias)}"
         )
     return values
+
+
+_known = lru_cache(maxsize=256)(convolution)
+
+
+def layer_slide(
+    size: tuple[int, ...], kernel: tuple[int, ...], stride: Ints, padding: Padding, dilation: Ints
+) -> Slide:
+    """How a layer's window slides; plain numbers, for which 1 and True are not one, are asked for again and again."""
+    plain = type(stride) is int and type(padding) is int and type(dilation) is int
+    return (_known if plain else convolution)(size, kernel, stride, padding, dilation)
 
 
 def layer_groups(groups: Any, **channels: int) -> int:

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from sigconv._layer_arguments import layer_bias, layer_groups, layer_input, layer_weight
+from sigconv._layer_arguments import layer_bias, layer_groups, layer_input, layer_slide, layer_weight
 from sigconv.borders import layer_border
 from sigconv.engines.cpu.convs import convolve
-from sigconv.geometry import Ints, Padding, convolution
+from sigconv.geometry import Ints, Padding
 
 
 def conv1d(
@@ -184,5 +184,5 @@ def _layer(
             f"weight must be (O, {x.shape[1] // groups}, ...) for {x.shape[1]} channels of x in {groups} groups, "
             f"got the shape {weight.shape}"
         )
-    slide = convolution(x.shape[2:], weight.shape[2:], stride, padding, dilation)
+    slide = layer_slide(x.shape[2:], weight.shape[2:], stride, padding, dilation)
     return answer.of(convolve(x, weight, bias, slide, groups, border))

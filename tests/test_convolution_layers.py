@@ -111,6 +111,10 @@ SHAPES = [
     ((1, 3, 90, 90), (24, 3, 11, 11), 4, 2, 1, 1),
     ((2, 30, 3000), (20, 30, 2), 1, 64, 64, 1),
     ((1, 4, 6, 40, 41), (10, 4, 3, 3, 3), (2, 1, 1), 1, 1, 1),
+    ((64, 6, 14, 14), (16, 6, 5, 5), 1, 0, 1, 1),
+    ((19, 5, 6, 7), (7, 5, 3, 3), (2, 1), (1, 2), (1, 2), 1),
+    ((700, 40, 11), (24, 40, 4), 1, 3, 1, 1),
+    ((33, 2, 3, 4, 5), (9, 2, 2, 2, 2), 1, 1, 1, 1),
 ]
 
 
@@ -169,6 +173,16 @@ def test_what_is_not_finite_stays_in_its_windows(shape, bad, rng):
     seen[place] = 1
     reached = LAYERS[axes](seen, np.ones(kernel), None, *options) > 0
     np.testing.assert_array_equal(~np.isfinite(y), reached)
+
+
+@given(layers(most=5), st.integers(1, 40))
+def test_a_sample_is_the_same_in_any_batch(layer, samples):
+    x, weight, bias, *options = layer
+    x = np.resize(x, (samples, *x.shape[1:])) if x.size else x
+    run = LAYERS[x.ndim - 2]
+    together = run(x, weight, bias, *options)
+    for n in range(min(len(x), 3)):
+        np.testing.assert_array_equal(run(x[-n], weight, bias, *options), together[-n])
 
 
 def test_inputs_of_every_kind(rng):

@@ -70,8 +70,10 @@ def test_what_is_not_finite_is_as_without_tiles(layer, data):
     for _ in range(data.draw(st.integers(1, 3))):
         place = tuple(data.draw(st.integers(0, n - 1)) for n in x.shape)
         x[place], marks[place] = data.draw(st.sampled_from([np.nan, np.inf, -np.inf, 3e38, 1e30])), 1
+    overflows = (np.abs(x) == np.float32(3e38)).any()  # in other sums than the direct way's
     y, direct = in_tiles(x, weight, bias, *options), directly(x, weight, bias, *options)
-    np.testing.assert_array_equal(np.where(np.isfinite(y), 0, y), np.where(np.isfinite(direct), 0, direct))
+    compared = ~np.isfinite(y) if overflows else ~np.isfinite(y) | ~np.isfinite(direct)
+    np.testing.assert_array_equal(y[compared], direct[compared])
     untouched = directly(marks, np.ones_like(weight), None, *options) == 0
     np.testing.assert_array_equal(y[untouched], clean[untouched])
 

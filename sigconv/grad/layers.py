@@ -4,13 +4,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sigconv._layer_arguments import Answer, layer_channels, layer_groups, layer_input, layer_weight
+from sigconv._layer_arguments import Answer, layer_channels, layer_groups, layer_input, layer_slide, layer_weight
 from sigconv.borders import layer_border
 from sigconv.checks import real_array
 from sigconv.engines.cpu.conv_grads import bias_sums, weight_sums
 from sigconv.engines.cpu.convs import convolve
 from sigconv.engines.cpu.transposed import bordered, folded, transpose
-from sigconv.geometry import Ints, Padding, convolution
+from sigconv.geometry import Ints, Padding
 from sigconv.transposes import slide_back
 
 
@@ -310,7 +310,7 @@ def _conv(
     weight = layer_weight(axes, weight, x.dtype)
     groups = layer_groups(groups, input_channels=x.shape[1], output_channels=len(weight))
     layer_channels(x, weight, groups)
-    slide = convolution(x.shape[2:], weight.shape[2:], stride, padding, dilation)
+    slide = layer_slide(x.shape[2:], weight.shape[2:], stride, padding, dilation)
     grad_out = _gradient(grad_out, (len(x), len(weight), *slide.output), answer, x.dtype)
     if border == "constant":
         gradients = transpose(grad_out, weight, None, slide, groups), weight_sums(x, grad_out, slide, groups)

@@ -1,14 +1,13 @@
 """Convolution layers: sums over channels and the cells of a window, for every output channel."""
 
-from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import inf, prod
-from typing import Any, NamedTuple
+from math import prod
+from typing import Any
 
 import numpy as np
 
-from sigconv.borders import index_of
 from sigconv.engines.cpu.compile import address, kernel
+from sigconv.engines.cpu.conv_plans import planned, prepared
 from sigconv.engines.cpu.conv_sizes import (
     BLOCK_CHANNELS,
     BLOCK_COLUMNS,
@@ -16,11 +15,10 @@ from sigconv.engines.cpu.conv_sizes import (
     COLUMNS,
     DIRECT,
     SHARED,
-    SHARED_CELLS,
     SHARED_COLUMNS,
     SHARED_ROWS,
 )
-from sigconv.engines.cpu.scratch import scratch
+from sigconv.engines.cpu.scratch import kept, scratch
 from sigconv.engines.cpu.target import host
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.engines.cpu.winograd import add_products, pays
@@ -28,12 +26,10 @@ from sigconv.engines.cpu.winograd import planned as planned_in_tiles
 from sigconv.engines.cpu.winograd_sizes import TILE, TOGETHER
 from sigconv.geometry import Slide
 
-_NEAR = 2**19  # bytes of laid-out input that stay in a core's second cache beside the weights
-_PLACES = 480  # outputs of a channel in a block
-_TASKS = 4  # blocks that a layer has at least, where there are enough output channels
-_SHARE = {DIRECT: 32, COLUMNS: 64, CELLS: 128}  # as many as make up for laying out a block's input
-_FEW = 4  # channels, in and out, at which rows of outputs had better share what they read
-_WORK = 2**23  # multiply-adds worth waking a thread for
+_DENSE = 256  # samples that are turned to lie side by side
+_SMALL = {4: 1024, 8: 64}  # by the bytes of a number: outputs of a channel, at most, that fill vectors badly themselves
+_BESIDE = 2**21  # bytes of samples that are laid side by side
+_TURNED = 2**16  # numbers worth waking a thread for
 
 
 def convolve(
@@ -55,6 +51,8 @@ def convolve(
         return _dense(x, weight, bias, y)
     if pays(slide, weight.shape[1], len(weight) // groups, x.itemsize):
         return _in_tiles(x, weight, bias, y, slide, groups, border)
+    if groups == 1 and border == "constant" and _is_for_many(slide, x.shape, weight.shape, x.itemsize):
+        return _beside(x, weight, bias, y, slide)
     _layer(x, weight, bias, y, _as_volume(slide), groups, border)
     return y
 
@@ -62,9 +60,6 @@ def convolve(
 def _is_dense(slide: Slide) -> bool:
     """Whether the window is all of the input, so that samples are what it slides over."""
     return slide.kernel == slide.size and not any(slide.before + slide.after) and set(slide.dilation) == {1}
-
-
-_DENSE = 256  # samples that are turned to lie side by side
 
 
 def _dense(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -97,6 +92,51 @@ def _in_tiles(
     return y
 
 
+def _is_for_many(slide: Slide, x: tuple[int, ...], weight: tuple[int, ...], itemsize: int) -> bool:
+    """Whether samples should lie side by side, so that vectors go over them."""
+    lanes, places = host().vector_bytes // itemsize, prod(slide.output)
+    fits = min(x[0], prod(x[1:]), weight[0] * places) >= lanes
+    return fits and slide.stride[-1] == 1 and places <= _SMALL[itemsize]
+
+
+def _beside(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray, slide: Slide) -> np.ndarray:
+    """A layer over many small samples: they become neighbours along the last axis, in which windows step over them."""
+    part = _side_by_side(len(x), (x[0].size + y[0].size) * x.itemsize, x.itemsize)
+    volume = _widened(slide, part)
+    for first in range(0, len(x), part):
+        first = min(first, len(x) - part)  # samples may be computed twice: the same bits once more
+        given, results = x[first : first + part], y[first : first + part]
+        inputs, sums = kept("beside", given.size, x.dtype), kept("besides", results.size, x.dtype)
+        _turn(given.reshape(part, -1), inputs)
+        _layer(inputs, weight, bias, sums, volume, 1, "constant")
+        _turn(sums.reshape(-1, part), results)
+    return y
+
+
+def _side_by_side(samples: int, each: int, itemsize: int) -> int:
+    """How many samples, of so many bytes each with their outputs, lie side by side."""
+    return max(-(-samples // -(-samples * each // _BESIDE)), host().vector_bytes // itemsize)
+
+
+@lru_cache(maxsize=64)
+def _widened(slide: Slide, samples: int) -> Slide:
+    """The same slide over so many samples side by side."""
+    *spatial, (size, kernel, stride, dilation, before, after, output) = zip(*slide, strict=True)
+    step = dilation * samples
+    widened = (size * samples, kernel, stride, step, before * samples, after * samples, output * samples)
+    return _as_volume(Slide(*zip(*spatial, widened, strict=True)))
+
+
+def _turn(x: np.ndarray, y: np.ndarray) -> None:
+    """y = the transpose of x."""
+    lanes = host().vector_bytes // x.itemsize
+    rows, columns = x.shape
+    run, source, target = kernel("conv.turned", x.dtype), address(x), address(y)
+    grain = -(-_TURNED // (lanes * columns))
+    parallel(lambda lo, hi: run(source, rows, columns, target, lo, hi), split(-(-rows // lanes), grain))
+
+
+@lru_cache(maxsize=64)
 def _as_volume(slide: Slide) -> Slide:
     """The same slide along three axes; a window of one cell that misses none slides along one."""
     if set(slide.kernel + slide.stride) == {1} and not any(slide.before + slide.after):
@@ -112,235 +152,20 @@ def _pointwise(cells: int) -> Slide:
     return Slide((1, 1, cells), ones, ones, ones, nothing, nothing, (1, 1, cells))
 
 
-@dataclass(frozen=True)
-class Layer:
-    """A layer's numbers, along three axes, and the blocks its outputs are computed in."""
-
-    samples: int
-    groups: int
-    channels: int  # of a group
-    outputs: int  # of a group
-    slide: Slide
-    itemsize: int
-    layout: int
-    joined: int  # samples in a block
-    block_height: int
-    block_width: int
-    block_inputs: int
-    block_outputs: int
-
-    @property
-    def rows(self) -> int:
-        """Rows of input that a block reads."""
-        return self._reach(1, self.block_height)
-
-    @property
-    def pitch(self) -> int:
-        """Numbers from row to row of the padded planes: whole vectors."""
-        line = 64 // self.itemsize
-        return -(-self._reach(2, self.block_width) // (self.slide.stride[2] * line)) * line
-
-    @property
-    def phase(self) -> int:
-        """Numbers of a padded plane whose columns are a multiple of the stride apart."""
-        return self._odd_lines(self.rows * self.pitch)
-
-    @property
-    def apart(self) -> int:
-        """Numbers that one cell of the window sees: its places, and rows between them that others see."""
-        height = self.rows if self.layout == COLUMNS else self.block_height
-        line = 64 // self.itemsize
-        return self._odd_lines(self.joined * height * self.block_width + line)  # rows end with whole vectors
-
-    @property
-    def cells(self) -> int:
-        """Cells of the window that are laid out, in each plane."""
-        _, kh, kw = self.slide.kernel
-        return {COLUMNS: kw, CELLS: kh * kw}.get(self.layout, 0)
-
-    @property
-    def space(self) -> tuple[int, int, int]:
-        """Numbers of scratch for padded planes, for cells laid out, and for sums of samples joined."""
-        line = 64 // self.itemsize
-        planes = self.block_inputs * self.slide.kernel[0]
-        padded, laid_out = planes * self.phases * self.phase, planes * self.cells * self.apart
-        sums = self.block_outputs * self.apart if self.joined > 1 else 0
-        # whole vectors are read and written behind the last number
-        padded, laid_out, sums = (-(-numbers // line) * line + line for numbers in (padded, laid_out, sums))
-        return padded, laid_out, sums
-
-    @property
-    def blocks(self) -> int:
-        depth, height, width = self.slide.output
-        area = depth * -(-height // self.block_height) * -(-width // self.block_width)
-        return -(-self.samples // self.joined) * self.groups * area * -(-self.outputs // self.block_outputs)
-
-    @property
-    def work(self) -> int:
-        """What a block costs, in multiply-adds."""
-        places = self.joined * self.block_height * self.block_width * self.block_outputs
-        return places * self.channels * prod(self.slide.kernel) + 16 * self.space[0] * self.joined
-
-    def _odd_lines(self, numbers: int) -> int:
-        """So many numbers or some more: neighbours at powers of two would drive each other out of a cache."""
-        line = 64 // self.itemsize
-        return (-(-numbers // line) | 1) * line
-
-    def _reach(self, axis: int, outputs: int) -> int:
-        slide = self.slide
-        return (outputs - 1) * slide.stride[axis] + (slide.kernel[axis] - 1) * slide.dilation[axis] + 1
-
-    @property
-    def phases(self) -> int:
-        """How many remainders of columns by the stride the window has cells in."""
-        return min(self.slide.stride[2], self._reach(2, 1))
-
-    def starts(self) -> np.ndarray:
-        """Where the cells that are laid out begin in a padded plane."""
-        (_, kh, kw), (_, dh, dw), stride = self.slide.kernel, self.slide.dilation, self.slide.stride[2]
-        a, b = (index.ravel() for index in np.indices((1 if self.layout == COLUMNS else kh, kw)))
-        return b * dw % stride * self.phase + a * dh * self.pitch + b * dw // stride
-
-    def places(self) -> np.ndarray:
-        """Where each tap of a block's channels finds what it sees at the block's first place."""
-        kd, kh, kw = self.slide.kernel
-        plane, cell = (index.ravel() for index in np.indices((self.block_inputs * kd, kh * kw)))
-        if self.layout in (DIRECT, SHARED):
-            return plane * self.phases * self.phase + self.starts()[cell]
-        if self.layout == COLUMNS:
-            return (plane * kw + cell % kw) * self.apart + cell // kw * self.slide.dilation[1] * self.block_width
-        return (plane * kh * kw + cell) * self.apart
-
-    def maps(self, border: str) -> tuple[np.ndarray, np.ndarray]:
-        """Where planes, rows and columns of the padded input come from, and the numbers that the kernel goes by."""
-        slide, (planes, rows) = self.slide, (self._map(axis, border) for axis in range(2))
-        firsts, cells = np.arange(slide.output[1]) * slide.stride[1], np.arange(slide.kernel[1]) * slide.dilation[1]
-        rows[np.isin(np.arange(len(rows)), np.add.outer(firsts, cells), invert=True)] = -2
-        tables = [planes, rows, np.full(self.rows, -1), *self._edges(border), self.starts()]
-        where = np.cumsum([len(table) for table in tables])[:-1]
-        row_step = slide.stride[1]
-        volume, out_volume = prod(slide.size), prod(slide.output)
-        facts = [
-            *slide.size[1:], volume, slide.kernel[0], prod(slide.kernel), self.channels, self.block_inputs,
-            self.groups * self.channels * volume,
-            slide.dilation[0], self._reach(1, 1), row_step, self._reach(2, 1), slide.stride[2], slide.before[2],
-            border != "constant",
-            self.phases, self.pitch, self.phase,
-            self.layout, self.cells, self.pitch * (1 if self.layout == COLUMNS else row_step), self.apart,
-            self.pitch * row_step, slide.output[2], out_volume, self.groups * self.outputs * out_volume, *where,
-        ]  # fmt: skip
-        return np.concatenate(tables).astype(np.int64), np.array(facts, np.int64)
-
-    def table(self) -> np.ndarray:
-        """A row of numbers for each block; those of the same input stand together."""
-        slide, (depth, height, width) = self.slide, self.slide.output
-        sizes = (self.samples, self.groups, depth, height, width, self.outputs)
-        steps = (self.joined, 1, 1, self.block_height, self.block_width, self.block_outputs)
-        firsts = np.meshgrid(
-            *(np.arange(0, size, step) for size, step in zip(sizes, steps, strict=True)), indexing="ij"
-        )
-        n, g, d, i, j, o = (first.ravel() for first in firsts)
-        samples, _, _, rows, cols, outputs = (
-            np.minimum(size - first, step) for size, step, first in zip(sizes, steps, (n, g, d, i, j, o), strict=True)
-        )
-        channel = g * self.outputs + o
-        start = (n * self.groups + g) * self.channels * prod(slide.size)
-        to = (((n * self.groups * self.outputs + channel) * depth + d) * height + i) * width + j
-        d, i, j = (first * step for first, step in zip((d, i, j), slide.stride, strict=True))
-        return np.stack([start, d, i, j, samples, rows, cols, outputs, channel, to], 1).astype(np.int64)
-
-    def _map(self, axis: int, border: str) -> np.ndarray:
-        """Where each padded plane or row comes from, -1 for zeros."""
-        slide = self.slide
-        return index_of(np.arange(self._reach(axis, slide.output[axis])) - slide.before[axis], slide.size[axis], border)
-
-    def _edges(self, border: str) -> list[np.ndarray]:
-        """Where the padded columns before the first of the input and behind its last come from."""
-        before, size = self.slide.before[2], self.slide.size[2]
-        end = self._reach(2, self.slide.output[2]) - before
-        places = np.arange(-before, min(0, end)), np.arange(size, end)
-        return [index_of(where, size, border) for where in places]
-
-
-def planned(samples: int, groups: int, channels: int, outputs: int, itemsize: int, slide: Slide) -> Layer:
-    """The layout and the blocks of a layer, from its sizes alone."""
-    depth, height, width = slide.output
-    lanes = host().vector_bytes // itemsize
-
-    def waste(places: int) -> float:
-        return -(-places // lanes) * lanes / places
-
-    def uneven(rows: int) -> float:
-        """How much longer bands of so many rows take than they must: vectors in part, bands that are one too many."""
-        bands = -(-height // rows)
-        vectors = (bands - 1) * -(-rows * wide // lanes) + -(-(height - (bands - 1) * rows) * wide // lanes)
-        blocks = bands * samples * groups * depth
-        too_few = layout == SHARED and (height - 1) % rows + 1 < SHARED_ROWS
-        return inf if too_few else vectors * (-(-blocks // 2) * 2 / blocks)
-
-    joined, wide, most = 1, width, max(1, _PLACES // width)
-    if outputs < _FEW and _shares_rows(slide) and channels <= _FEW:
-        layout, wide, most = SHARED, min(width, _PLACES), 64
-    elif outputs < BLOCK_CHANNELS or waste(width) < 1.04 or width > 2 * _PLACES:
-        layout, wide, most = DIRECT, min(width, _PLACES), 8
-    elif height * width <= _PLACES and samples > 1 and outputs >= 64 and waste(height * width) > 1.02:
-        layout, most = CELLS, height
-        joined = min(samples, max(2, _PLACES // (height * width)))
-    else:
-        layout = COLUMNS if slide.stride[1] == 1 else CELLS
-    tall = height if height <= most else min(range(most, most // 2, -1), key=uneven)
-    whole = Layer(samples, groups, channels, outputs, slide, itemsize, layout, joined, tall, wide, channels, outputs)
-    if layout == SHARED:
-        return whole
-    parts = min(channels, -(-sum(whole.space[:2]) * itemsize // _NEAR))
-    whole = replace(whole, block_inputs=-(-channels // parts))
-    parts = min(-(-_TASKS // whole.blocks), max(outputs // _SHARE[layout], 1))
-    share = -(-outputs // parts)
-    return replace(whole, block_outputs=min(-(-share // BLOCK_CHANNELS) * BLOCK_CHANNELS, outputs))
-
-
-def _shares_rows(slide: Slide) -> bool:
-    """Whether neighbouring rows of outputs see the same rows of input, through a window that is small enough."""
-    fits = slide.kernel[1:] == (SHARED_CELLS, SHARED_CELLS) and slide.output[1] >= SHARED_ROWS
-    return fits and slide.dilation[1] == 1 and slide.stride[1] in (1, 2)
-
-
-class _Prepared(NamedTuple):
-    layer: Layer
-    maps: np.ndarray
-    facts: np.ndarray
-    places: np.ndarray
-    blocks: np.ndarray
-    ranges: list[tuple[int, int]]
-
-
-@lru_cache(maxsize=64)
-def _prepared(
-    samples: int, groups: int, channels: int, outputs: int, itemsize: int, slide: Slide, border: str
-) -> _Prepared:
-    """A layer's plan and tables; the layers of a network are asked for again and again."""
-    layer = planned(samples, groups, channels, outputs, itemsize, slide)
-    grain = max(1, -(-layer.blocks // 64), -(-_WORK // layer.work))
-    places = layer.places().astype(np.int64)
-    return _Prepared(layer, *layer.maps(border), places, layer.table(), split(layer.blocks, grain))
-
-
 def _layer(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray, slide: Slide, groups: int, border: str
 ) -> None:
-    samples = y.size // (len(weight) * prod(slide.output))
-    layer, maps, facts, places, blocks, ranges = _prepared(
-        samples, groups, weight.shape[1], len(weight) // groups, x.itemsize, slide, border
+    samples, itemsize = y.size // (len(weight) * prod(slide.output)), x.itemsize
+    layout, _, known, ranges, rooms = prepared(
+        samples, groups, weight.shape[1], len(weight) // groups, itemsize, slide, border
     )
-    run = kernel("conv.shared" if layer.layout == SHARED else "conv.layer", x.dtype)
-    given = tuple(address(array) for array in (x, weight, bias, y))
-    tables = tuple(address(array) for array in (maps, places, facts, blocks))
-    rooms = np.cumsum([0, *layer.space]) * x.itemsize
-    rooms, size = rooms[: 1 if layer.layout == SHARED else 3].tolist(), int(rooms[-1]) // x.itemsize
+    run = kernel("conv.shared" if layout == SHARED else "conv.layer", x.dtype)
+    given = [address(array) for array in (x, weight, bias, y)]
 
     def task(lo: int, hi: int) -> None:
-        space = scratch(1, size, x.dtype)[0]  # held until the kernel has returned
-        run(*given, *(address(space) + room for room in rooms), *tables, lo, hi)
+        space = scratch(1, rooms[-1], x.dtype)[0]  # held until the kernel has returned
+        start = address(space)
+        run(*given, *(start + room * itemsize for room in rooms[:-1]), *known, lo, hi)
 
     parallel(task, ranges)
 
@@ -363,11 +188,15 @@ def describe(
         mixed = planned_in_tiles(x_shape[0], groups, channels, outputs, slide)
         own, shared = (numbers * dtype.itemsize for numbers in (sum(mixed.space), mixed.weights + mixed.inputs))
         return {"method": "winograd", "tile": (TOGETHER, tile[1]), "workspace": own, "shared": shared}
-    samples, volume = x_shape[0], _as_volume(slide)
+    samples, volume, shared = x_shape[0], _as_volume(slide), 0
     if _is_dense(slide) and samples > 1 and groups == 1:
         channels, samples, volume = prod(weight_shape[1:]), 1, _pointwise(min(samples, _DENSE))
+    elif groups == 1 and _is_for_many(slide, x_shape, weight_shape, dtype.itemsize):
+        each = (prod(x_shape[1:]) + outputs * prod(slide.output)) * dtype.itemsize
+        part = _side_by_side(samples, each, dtype.itemsize)
+        samples, volume, shared = 1, _widened(slide, part), part * each
     layer = planned(samples, groups, channels, outputs, dtype.itemsize, volume)
     method = {DIRECT: "direct", COLUMNS: "columns", CELLS: "cells", SHARED: "rows"}[layer.layout]
     if layer.layout == SHARED:
         tile = (1, SHARED_ROWS * SHARED_COLUMNS * lanes)
-    return {"method": method, "tile": tile, "workspace": sum(layer.space) * dtype.itemsize, "shared": 0}
+    return {"method": method, "tile": tile, "workspace": sum(layer.space) * dtype.itemsize, "shared": shared}

@@ -49,6 +49,7 @@ def _along(cells: int, stride: int) -> list[tuple[int, int]]:
     return [(start, min(of.TAPS, -(-(cells - start) // stride))) for start in starts]
 
 
+@lru_cache(maxsize=64)
 def pays(slide: Slide, channels: int, outputs: int, itemsize: int) -> bool:
     """Whether `add_products` is the quicker way for groups of so many channels and outputs."""
     if itemsize != _BYTES or len(slide.size) != 2 or set(slide.dilation) != {1}:

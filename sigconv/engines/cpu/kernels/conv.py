@@ -14,6 +14,7 @@ from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.block_tiles import beyond, block_shape, window_of
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.pack import layer_out, mover
+from sigconv.engines.cpu.outer_tiles import turn_over
 from sigconv.engines.cpu.target import host
 
 
@@ -173,4 +174,21 @@ def shared(real: types.Float) -> tuple[str, Callable[..., None]]:
     return "xxxxxllllii", run
 
 
-compile_kernel = compiler({"layer": layer, "shared": shared})
+def turned(real: types.Float) -> tuple[str, Callable[..., None]]:
+    """y[c*rows + r] = x[r*columns + c] for blocks [lo, hi) of rows, each of a vector's lanes; there are no fewer."""
+    lanes = host().vector_bytes * 8 // real.bitwidth
+    block = turn_over(real, lanes)
+
+    def run(x, rows, columns, y, lo, hi):
+        for k in range(lo, hi):
+            r = min(k * lanes, rows - lanes)  # the last blocks overlap those before them
+            c = 0
+            while c < columns:
+                c = min(c, columns - lanes)
+                block(x, r * columns + c, columns, lanes - 1, y, c * rows + r, rows)
+                c += lanes
+
+    return "xiixii", run
+
+
+compile_kernel = compiler({"layer": layer, "shared": shared, "turned": turned})
