@@ -42,7 +42,10 @@ def pool_cases(rng):
         return [y, indices, sc.adaptive_max_pool2d(x, output), sc.adaptive_avg_pool2d(x, output), *back]
 
     def deep(x):
-        return [sc.max_pool3d(x, 2), sc.avg_pool3d(x, (2, 3, 4), 2, (1, 0, 1)), sc.lp_pool3d(x, 2, 4, 1)]
+        there = [sc.max_pool3d(x, 2), sc.avg_pool3d(x, (2, 3, 4), 2, (1, 0, 1)), sc.lp_pool3d(x, 2, 4, 1)]
+        pairs, threes = sc.avg_pool3d(x, 2, padding=1), sc.avg_pool3d(x, 3, padding=1, ceil_mode=True)
+        back = [sc.grad.avg_pool3d(pairs, x.shape, 2, padding=1)]
+        return [*there, *back, sc.grad.avg_pool3d(threes, x.shape, 3, padding=1, ceil_mode=True)]
 
     def unpool(x):
         y, indices = sc.max_pool1d(x, 2, return_indices=True)

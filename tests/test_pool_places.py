@@ -108,3 +108,36 @@ def test_windows_side_by_side(step, size, shifted, dtype, kind):
     real = np.where(parts == -np.inf, 0, parts).astype(np.float64)
     expected = real.sum((2, 4, 6)) / (parts != -np.inf).sum((2, 4, 6))
     np.testing.assert_allclose(means, expected, rtol=1e-4, atol=40 * TOLERANCE[means.dtype])
+
+
+@given(
+    st.tuples(*[st.sampled_from([1, 2, 3, 5, 8])] * 3),
+    st.tuples(st.integers(1, 6), st.integers(1, 20), st.integers(1, 300)),
+    st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    st.sampled_from(DTYPES),
+)
+def test_gradients_of_windows_side_by_side(steps, size, choices, dtype):
+    """Each cell has the share of its one window; what floor leaves over beyond the last window has none."""
+    shifted, ceil_mode, by_cells = choices
+    kernel = tuple(min(step, n) for step, n in zip(steps, size, strict=True))
+    pads = tuple(k // 2 if shifted else 0 for k in kernel)
+    window = {"kernel_size": kernel, "padding": pads, "ceil_mode": ceil_mode}
+    outputs = sc.avg_pool3d(np.zeros((2, *size)), **window).shape[1:]
+    grad = values(5, (2, *outputs), dtype, "plain")
+
+    def spread(cells):
+        for axis, (n, k, pad) in enumerate(zip(size, kernel, pads, strict=True), 1):
+            cells = np.repeat(cells, k, axis).take(range(pad, min(pad + n, cells.shape[axis] * k)), axis)
+            cells = np.pad(cells, [(0, n - cells.shape[axis] if a == axis else 0) for a in range(4)])
+        return cells
+
+    counts = np.full(outputs, 7)
+    if by_cells:
+        counts = np.ones(outputs)
+        for axis, (n, k, pad) in enumerate(zip(size, kernel, pads, strict=True)):
+            starts = np.arange(outputs[axis]) * k - pad
+            real = np.minimum(starts + k, n) - np.maximum(starts, 0)
+            counts = counts * real.reshape([-1 if a == axis else 1 for a in range(3)])
+    options = {"count_include_pad": False} if by_cells else {"divisor_override": 7}
+    back = sc.grad.avg_pool3d(grad, (2, *size), **window, **options)
+    np.testing.assert_allclose(back, spread(grad / counts), rtol=TOLERANCE[back.dtype])

@@ -89,14 +89,13 @@ def unpool_back(axes: int, grad_out: Any, indices: Any) -> np.ndarray:
 def mean_back(given: Images, ways: Pass, counts: pools.Counts, size: tuple[int, ...]) -> np.ndarray:
     """The sum of grad / count over each cell's windows."""
     rows, columns = counts
-    cells = given.cells
-    deep, high, wide = ways.back.output
-    over = rows[:1] * columns[:1] if rows.size and columns.size else np.ones(1)
+    cells, over = given.cells, 1.0
     if (rows == rows[:1]).all() and (columns == columns[:1]).all():
-        sums = pools.total(cells, ways.back, (np.full(deep * high, over[0]), np.ones(wide)))
+        over = float((rows[:1] * columns[:1]).sum()) or 1.0
     else:
         each = rows.reshape(*ways.there.output[:2], 1) * columns
-        sums = pools.total(np.divide(cells, each, dtype=cells.dtype, casting="same_kind"), ways.back)
+        cells = np.divide(cells, each, dtype=cells.dtype, casting="same_kind")
+    sums = pools.sent_back(cells, ways.there, ways.back, over)
     return given.answer(sums, size)
 
 
@@ -122,7 +121,7 @@ def powers_back(axes: int, x: Any, grad_out: Any, p: float, passed: Any) -> np.n
         with np.errstate(all="ignore"):
             factor = 1 / y if p == 2 else mapped(lambda v: v ** (1 - p), y)
             grads = np.where(y == 0, grads.dtype.type(0), grads * factor)
-    sums = pools.total(grads, ways.back)
+    sums = pools.sent_back(grads, ways.there, ways.back)
 
     def slope(v: np.ndarray) -> np.ndarray:
         return np.sign(v) if p == 1 else np.copysign(np.abs(v) ** (p - 1), v)

@@ -103,14 +103,14 @@ def log_mean_exp_back(
     for members, way, dtype in _alike(x, beta):
         some, given = x[members].astype(dtype, copy=False), grad[members].astype(dtype, copy=False)
         if way == "mean":
-            out[members] = pools.total(given / cells.astype(dtype), back)
+            out[members] = pools.sent_back(given / cells.astype(dtype), windows, back)
         elif way == "axes":
             out[members] = _by_axes_back(some, given, ways, beta)
         else:
             top = _reference(some)
             y = log_mean_exp(some, windows, beta, counts)
             shares = _by_image(partial(_raised, np.exp, -beta), y, top)
-            sums = pools.total(given / cells.astype(dtype) * shares, back)
+            sums = pools.sent_back(given / cells.astype(dtype) * shares, windows, back)
             out[members] = sums * _by_image(partial(_raised, np.exp, beta), some, top)
     return out
 

@@ -150,6 +150,23 @@ def store_every_other(_: Any, tile: Any, pointer: Any, at: Any) -> Any:
 
 
 @intrinsic
+def store_twice(_: Any, tile: Any, pointer: Any, at: Any) -> Any:
+    """pointer[at], pointer[at + 1] = the first number of one vector, and so on."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value, p, i = args
+        (vector,) = unpack(builder, tile, value)
+        for half in range(2):
+            lanes = [(half * tile.lanes + k) // 2 for k in range(tile.lanes)]
+            mask = ir.Constant(ir.VectorType(_NUMBER, tile.lanes), lanes)
+            where = at_index(builder, p, i, half * tile.lanes, tile.vector)
+            builder.store(builder.shuffle_vector(vector, vector, mask), where, align=tile.align)
+        return context.get_dummy_value()
+
+    return types.none(tile, types.CPointer(tile.dtype), types.int64), codegen
+
+
+@intrinsic
 def root(_: Any, tile: Any) -> Any:
     """The square root of every number."""
 

@@ -106,6 +106,12 @@ class Windows:
         return all(axis.cells.min(initial=1) > 0 for axis in self.axes)
 
     @cached_property
+    def side_by_side(self) -> bool:
+        """Whether the windows lie side by side, each cell in one of them or beyond the last."""
+        rows = [axis.row for axis in self.axes]
+        return all(row is not None and row.kernel == row.stride and row.gap == row.expand == 1 for row in rows)
+
+    @cached_property
     def everything(self) -> bool:
         """Whether the one window holds all cells."""
         return self.output == (1, 1, 1) and all(axis.cells[0] == axis.size for axis in self.axes)

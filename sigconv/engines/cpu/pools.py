@@ -118,6 +118,34 @@ def total(x: np.ndarray, windows: Windows, counts: Counts | None = None) -> np.n
     return _run("total", x, windows, rows.astype(x.dtype), wider, power=1)
 
 
+def sent_back(x: np.ndarray, windows: Windows, back: Windows, over: float = 1.0) -> np.ndarray:
+    """The sum of x / over over the windows that a cell is in; ``back`` tells for each cell which these are."""
+    if windows.side_by_side:
+        return _spread(x, windows, over)
+    deep, high, wide = back.output
+    return total(x, back, (np.full(deep * high, over), np.ones(wide)))
+
+
+def _spread(x: np.ndarray, windows: Windows, over: float) -> np.ndarray:
+    """The same for windows that lie side by side: x / over in each cell of one, zero beyond the last."""
+    run = kernel("pool_spread.means", x.dtype)
+    out = apart_from(x, (len(x), *windows.input))
+    rows = [axis.row or Row(1, 1, 1, 0) for axis in windows.axes]
+    axes = zip(windows.output, windows.input, (row.stride for row in rows), (row.before for row in rows), strict=True)
+    plan = np.array(list(axes), np.int64)
+    _, sizes, steps, before = plan.T
+    groups = -(-(sizes + before) // steps)
+    fixed = [address(array) for array in (x, out, plan)]
+    width = int(max(plan[2, 0] * steps[2], sizes[2] + before[2])) + 4 * _LANES
+
+    def task(lo: int, hi: int) -> None:
+        run(*fixed, over, address(scratch(1, width, x.dtype)), lo, hi)
+
+    cells = int(steps[0] * steps[1] * sizes[2])
+    parallel(task, split(len(x) * int(groups[0] * groups[1]), max(_GRAIN // max(cells, 1), 1)))
+    return out
+
+
 def powers(x: np.ndarray, windows: Windows, power: int) -> np.ndarray:
     """The sum of |x|**power over each window, of which the root is taken for a power of 2."""
     return _run("powers", x, windows, *_NO_COUNTS, power=power)
