@@ -17,6 +17,7 @@ import sys
 import numpy as np
 from guarded_conv_grads import conv_grads_cases
 from guarded_convs import convs_cases
+from guarded_depthwise import depthwise_cases
 from guarded_linear import linear_cases
 from guarded_pools import pool_cases
 from guarded_running import running_cases
@@ -270,6 +271,7 @@ def cases():
     yield from pool_cases(rng)
     yield from conv_grads_cases(rng)
     yield from convs_cases(rng)
+    yield from depthwise_cases(rng)
     yield from winograd_cases(rng)
     yield from linear_cases(rng)
 

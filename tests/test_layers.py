@@ -21,7 +21,7 @@ LAYERS = [
     + [f"sigconv.{name}" for name in ("running", "toeplitz", "templates")],
     ["sigconv.plan", "sigconv.engines", "sigconv.config"],
     [f"sigconv.engines.cpu.{name}" for name in ("kernels", "compile", "target", "sizes", "taps")]
-    + [f"sigconv.engines.cpu.pool_{name}" for name in ("sizes", "tiles")]
+    + [f"sigconv.engines.cpu.{family}_{name}" for family in ("depthwise", "pool") for name in ("sizes", "tiles")]
     + [
         f"sigconv.engines.cpu.{name}"
         for name in ("tile", "shuffles", "masks", "outer_tiles", "dot_tiles", "dot_sizes", "block_tiles", "conv_sizes")

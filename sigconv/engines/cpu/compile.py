@@ -48,6 +48,8 @@ _SHARED = (
     "running_sizes",
     "block_tiles",
     "conv_sizes",
+    "depthwise_tiles",
+    "depthwise_sizes",
 )
 _MAGIC = b"sigconv machine code 1\n"
 _lock = threading.RLock()

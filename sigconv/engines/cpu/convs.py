@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sigconv.engines.cpu import depthwise
 from sigconv.engines.cpu.compile import address, kernel
 from sigconv.engines.cpu.conv_plans import planned, prepared
 from sigconv.engines.cpu.conv_sizes import (
@@ -47,6 +48,10 @@ def convolve(
         return y
     if bias is None:
         bias = np.zeros(len(weight), x.dtype)
+    volume = _as_volume(slide)
+    if depthwise.serves(volume, weight.shape[1], len(weight) // groups, border):
+        depthwise.convolve(x, weight, bias, y, volume, groups, border)
+        return y
     if _is_dense(slide) and len(x) > 1 and groups == 1:
         return _dense(x, weight, bias, y)
     if pays(slide, weight.shape[1], len(weight) // groups, x.itemsize):
@@ -184,6 +189,9 @@ def describe(
     outputs, channels = weight_shape[0] // groups, weight_shape[1]
     lanes = host().vector_bytes // dtype.itemsize
     tile = BLOCK_CHANNELS, BLOCK_COLUMNS[host().vector_bytes] * lanes
+    if depthwise.serves(_as_volume(slide), channels, outputs, "constant"):
+        zeros = slide.size[-1] * dtype.itemsize  # a row of them
+        return {"method": "rows", "tile": depthwise.tile(dtype.itemsize), "workspace": 0, "shared": zeros}
     if pays(slide, channels, outputs, dtype.itemsize):
         mixed = planned_in_tiles(x_shape[0], groups, channels, outputs, slide)
         own, shared = (numbers * dtype.itemsize for numbers in (sum(mixed.space), mixed.weights + mixed.inputs))
