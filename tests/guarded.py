@@ -18,6 +18,7 @@ import numpy as np
 from guarded_conv_grads import conv_grads_cases
 from guarded_convs import convs_cases
 from guarded_depthwise import depthwise_cases
+from guarded_fast_fir import fast_fir_cases
 from guarded_linear import linear_cases
 from guarded_pools import pool_cases
 from guarded_running import running_cases
@@ -274,6 +275,7 @@ def cases():
     yield from depthwise_cases(rng)
     yield from winograd_cases(rng)
     yield from linear_cases(rng)
+    yield from fast_fir_cases(rng)
 
 
 def text_cases(rng):

@@ -26,7 +26,7 @@ LAYERS = [
         f"sigconv.engines.cpu.{name}"
         for name in ("tile", "shuffles", "masks", "outer_tiles", "dot_tiles", "dot_sizes", "block_tiles", "conv_sizes")
     ]
-    + [f"sigconv.engines.cpu.{name}" for name in ("row_tiles", "running_tiles", "running_sizes")]
+    + [f"sigconv.engines.cpu.{name}" for name in ("row_tiles", "group_tiles", "running_tiles", "running_sizes")]
     + [f"sigconv.engines.cpu.winograd_{name}" for name in ("sizes", "tiles")],
     [f"sigconv.{name}" for name in ("windows", "borders", "geometry", "checks", "times", "errors")]
     + [f"sigconv.{part}" for part in ("_window", "_durations", "_kinds", "sliding")],

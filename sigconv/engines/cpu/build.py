@@ -5,6 +5,7 @@ import numpy as np
 from sigconv.engines.cpu.counted import Boxcar, Polynomial, Taps
 from sigconv.engines.cpu.exponential import Exponential, ExponentialByTime
 from sigconv.engines.cpu.filter import Filter
+from sigconv.engines.cpu.grouped import FEWEST, GroupedTaps
 from sigconv.engines.cpu.ranked import Ranked, RankedByTime
 from sigconv.engines.cpu.timed import BoxcarByTime, Given, Integral, Pairs, PolynomialByTime
 from sigconv.plan import Policy, Ranks, plan_smoothing
@@ -25,7 +26,9 @@ def build_filter(window: Window | Ranks, policy: Policy, channels: int, dtype: n
             return Boxcar(window.length, channels, dtype, policy)
         if method == "polynomial":
             return Polynomial(window.raw_weights(), window.degree, window.deriv, channels, dtype, policy)
-        return Taps(window.raw_weights(), channels, dtype, policy)
+        weights = window.raw_weights()
+        grouped = dtype == np.float32 and len(weights) >= FEWEST
+        return (GroupedTaps if grouped else Taps)(weights, channels, dtype, policy)
     assert window.scale_ns is not None
     if method == "recursive-timed":
         return ExponentialByTime(window.scale_ns, channels, dtype, policy)

@@ -41,6 +41,7 @@ _SHARED = (
     "winograd_tiles",
     "outer_tiles",
     "dot_tiles",
+    "group_tiles",
     "dot_sizes",
     "pool_tiles",
     "pool_sizes",

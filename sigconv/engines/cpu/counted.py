@@ -26,15 +26,18 @@ class Taps(Counted):
     def run(self, piece: Piece, out: np.ndarray) -> None:
         self.convolve(piece, out, self.omit)
 
-    def convolve(self, piece: Piece, out: np.ndarray, omit: int) -> None:
+    def convolve(self, piece: Piece, out: np.ndarray, omit: int, mend: list[tuple[int, int]] | None = None) -> None:
+        """All outputs, or those in the ranges ``mend`` that are not finite."""
         smooth, step, k = self.kernel("fir.smooth"), self.channels, self.width
         source, w, order, y = (address(a) for a in (piece.source, self.w, self.order, out))
-        begin = piece.first * step
+        begin, mending = piece.first * step, int(mend is not None)
 
         def task(lo: int, hi: int) -> None:
-            smooth(source, begin + lo, w, order, k, step, y, lo, hi - lo, self.full, self.least, omit, self.needed)
+            smooth(
+                source, begin + lo, w, order, k, step, y, lo, hi - lo, self.full, self.least, omit, self.needed, mending
+            )
 
-        parallel(task, split(out.size, min(max(2**25 // k, 2**13), 2**18)))
+        parallel(task, split(out.size, min(max(2**25 // k, 2**13), 2**18)) if mend is None else mend)
 
     def run_start(self, source: np.ndarray, y: np.ndarray, rows: int) -> None:
         start = self.kernel("fir.start")

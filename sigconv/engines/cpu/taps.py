@@ -2,7 +2,15 @@
 
 import numpy as np
 
+from sigconv.engines.cpu.target import host
+
 SHARE_BYTES = 64  # taps this many bytes apart read the same vectors, shifted by whole registers
+TURNS = 6  # so many times lanes / 4 groups of four rows are summed at once: they fill half the registers
+
+
+def group_lanes() -> int:
+    """How many float32 a vector holds where groups of four are summed; in wider ones shuffles hold up the sums."""
+    return min(host().vector_bytes, 32) // 4
 
 
 def order_of_taps(k: int, dtype: np.dtype) -> np.ndarray:
@@ -27,17 +35,35 @@ def unit_weights(weights: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, np.n
     """
     order = order_of_taps(len(weights), dtype)
     exact = np.asarray(weights, np.float64)
-    w = (exact / exact.sum()).astype(dtype)[order]
-    one = dtype.type(1)
+    w = nudged((exact / exact.sum()).astype(dtype)[order])
+    return w, order, ordered_sum(w)
+
+
+def nudged(w: np.ndarray) -> np.ndarray:
+    """``w``, whose sum is nearly 1, changed in place so that it is 1 where a few units in the last place do that."""
+    real = w.dtype.type
     for _ in range(4):
         if ordered_sum(w) == 1:
-            return w, order, 1.0
-        w[np.argmax(np.abs(w))] += one - dtype.type(ordered_sum(w))
+            return w
+        w[np.argmax(np.abs(w))] += real(1) - real(ordered_sum(w))
     for j in np.argsort(-np.abs(w))[:64]:
         kept = w[j]
         for ulps in (1, -1, 2, -2, 3, -3):
-            w[j] = kept + dtype.type(ulps) * np.spacing(kept)
+            w[j] = kept + real(ulps) * np.spacing(kept)
             if ordered_sum(w) == 1:
-                return w, order, 1.0
+                return w
         w[j] = kept
-    return w, order, ordered_sum(w)
+    return w
+
+
+def fold(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The weights of kernels.fast_fir from those of ages 0, 1, ..: of the newest taps, and (9, groups) of the others.
+
+    Ones still give exactly 1 where ``w`` does that.
+    """
+    extra = len(w) % 4
+    a, b, c, d = w[extra:].astype(np.float64).reshape(-1, 4).T
+    folded = np.array([a + b + c + d, a + c, b + d, a + b, c + d, a, b, c, d]).astype(w.dtype)
+    chain = nudged(np.append(folded[0], w[:extra]))  # what is left of a sum of ones: their differences are zero
+    folded[0] = chain[: len(a)]
+    return chain[len(a) :], folded

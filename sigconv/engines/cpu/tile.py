@@ -207,19 +207,25 @@ def until_aligned(_: Any, pointer: Any, at: Any) -> Any:
     return types.int64(pointer, types.int64), codegen
 
 
-@intrinsic
-def ask_for(_: Any, pointer: Any, at: Any) -> Any:
-    """Ask for the cache line of pointer[at] ahead of its use; any address will do, as nothing is read."""
+def _asking(level: int) -> Callable[..., Any]:
+    @intrinsic
+    def ask(_: Any, pointer: Any, at: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+            kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+            function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+            address = builder.bitcast(builder.gep(args[0], [args[1]]), byte)
+            builder.call(function, [address, *(ir.Constant(number, v) for v in (0, level, 1))])  # a read of data
+            return context.get_dummy_value()
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        address = builder.bitcast(builder.gep(args[0], [args[1]]), byte)
-        builder.call(function, [address, *(ir.Constant(number, v) for v in (0, 3, 1))])  # a read, kept, of data
-        return context.get_dummy_value()
+        return types.none(pointer, types.int64), codegen
 
-    return types.none(pointer, types.int64), codegen
+    return ask
+
+
+# Ask for the cache line of pointer[at] ahead of its use; any address will do, as nothing is read. What is wanted later
+# goes to the second cache.
+ask_for, ask_for_later = _asking(3), _asking(2)
 
 
 def _elementwise(name: str, emit: Callable[..., Any], inputs: int) -> Callable[..., Any]:

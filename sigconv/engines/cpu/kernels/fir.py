@@ -107,7 +107,7 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     """y[to + i] = sum of w[j] x[at + i - order[j] step] over present samples, / their weight; 0 <= i < n.
 
     ``w`` stands in the order of summation and ``order`` holds each tap's age in rows; a present weight below
-    ``least`` is zero but for rounding. Windows must lie inside x.
+    ``least`` is zero but for rounding. Windows must lie inside x. ``mending`` leaves finite outputs as they are.
     """
     (wide, wide_lanes), (one, one_lanes), (_, _) = _tiles(real)
     wide_tile = _tile_function(real, wide, wide_lanes)
@@ -116,30 +116,39 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     big, small = wide * wide_lanes, one * one_lanes
     share = SHARE_BYTES * 8 // real.bitwidth
 
-    def run(x, at, w, order, k, step, y, to, n, full, least, omit, needed):
+    def run(x, at, w, order, k, step, y, to, n, full, least, omit, needed, mending):
         total = real(full)
         tiny = real(least)
-        suspect = False
+        suspect = mending != 0 and omit != 0
         i = 0
-        if n >= big:
-            suspect = wide_tile(x, at, w, order, k, step, y, to, total, tiny, omit, needed, suspect)
-            # from here on results are written to whole cache lines
-            i = t.until_aligned(y, to + big) + big - share if n > big else n
-            while i < n:
-                i = min(i, n - big)  # tiles may overlap: the same bits once more
+        end = n
+        while i < n:
+            if mending:
+                while i < n and abs(y[to + i]) < inf:
+                    i += 1
+                end = i
+                while end < n and not abs(y[to + end]) < inf:
+                    end += 1
+            first = i
+            if end - first >= big:
                 suspect = wide_tile(x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, suspect)
-                i += big
-        elif n >= small:
-            while i < n:
-                i = min(i, n - small)
-                suspect = one_tile(x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, suspect)
-                i += small
-        else:
-            while i < n:
-                suspect = scalar(x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, suspect)
-                i += 1
+                # from here on results are written to whole cache lines
+                i += t.until_aligned(y, to + i + big) + big - share if end - first > big else big
+                while i < end:
+                    i = min(i, end - big)  # tiles may overlap: the same bits once more
+                    suspect = wide_tile(x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, suspect)
+                    i += big
+            elif end - first >= small:
+                while i < end:
+                    i = min(i, end - small)
+                    suspect = one_tile(x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, suspect)
+                    i += small
+            else:
+                while i < end:
+                    suspect = scalar(x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, suspect)
+                    i += 1
 
-    return "xixliixiiDDii", run
+    return "xixliixiiDDiii", run
 
 
 def start(real: types.Float) -> tuple[str, Callable[..., None]]:

@@ -1,0 +1,127 @@
+"""Groups of four rows in registers: their differences, and their sums put back in the order of time."""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from sigconv.engines.cpu.outer_tiles import _turn
+from sigconv.engines.cpu.tile import Tile, at_index, pack, unpack
+
+
+def differences_of(dtype: Any, lanes: int, turned: bool) -> Callable[..., Any]:
+    """An intrinsic: the next ``lanes`` rows, four to a group, become nine streams of one row a group.
+
+    Vector k comes from x[at + k*step]: a row of as many columns, or, ``turned``, as many rows of one of the series.
+    ``before`` holds the three rows before and takes the last three. Streams lie ``pitch`` apart in ``streams``.
+    """
+    tile = Tile(dtype, lanes, lanes)
+    pointer, whole = types.CPointer(dtype), types.int64
+
+    @intrinsic
+    def differences(_: Any, x: Any, at: Any, step: Any, before: Any, streams: Any, to: Any, pitch: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            p, i, by, kept, out, first, gap = args
+
+            def place(pointer: Any, index: Any, offset: int) -> Any:
+                return at_index(builder, pointer, index, offset * lanes, tile.vector)
+
+            rows = []
+            for _ in range(lanes):
+                rows.append(builder.load(place(p, i, 0), align=tile.align))
+                i = builder.add(i, by)
+            rows = _turn(builder, rows, lanes) if turned else rows
+            start = ir.Constant(first.type, 0)
+            rows = [builder.load(place(kept, start, k), align=tile.align) for k in range(3)] + rows
+            for k, row in enumerate(rows[-3:]):
+                builder.store(row, place(kept, start, k), align=tile.align)
+            less = builder.fsub
+            for group in range(lanes // 4):
+                g, f, e, a, b, c, d = rows[4 * group : 4 * group + 7]  # a, b, c, d after .. e, f, g going back
+                odd, even = less(b, a), less(e, a)
+                streams = [a, odd, even, less(c, a), less(f, a)]
+                streams += [less(less(d, c), odd), less(less(b, c), even)]
+                streams += [less(less(e, f), odd), less(less(g, f), even)]
+                where = first
+                for stream in streams:
+                    builder.store(stream, place(out, where, group), align=tile.align)
+                    where = builder.add(where, gap)
+            return context.get_dummy_value()
+
+        return types.none(pointer, whole, whole, pointer, pointer, whole, whole), codegen
+
+    return differences
+
+
+def in_order_of(dtype: Any, lanes: int, size: int, turned: bool) -> Callable[..., Any]:
+    """An intrinsic: the outputs of groups from their sums at sums[at], nine tiles of ``size`` one after another.
+
+    The tile's vectors are rows, or, ``turned``, the series' own pieces: what `differences_of` loads.
+    """
+    tile = Tile(dtype, lanes, lanes)
+
+    @intrinsic
+    def in_order(_: Any, sums: Any, at: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            p, i = args
+
+            def load(which: int, group: int) -> Any:
+                place = at_index(builder, p, i, which * size + group * lanes, tile.vector)
+                return builder.load(place, align=tile.align)
+
+            rows = []
+            for group in range(lanes // 4):
+                odd, even = load(1, group), load(2, group)
+                for which, share in ((8, even), (7, odd), (6, even), (5, odd)):
+                    rows.append(builder.fadd(load(which, group), share))
+            return pack(builder, tile, _turn(builder, rows, lanes) if turned else rows)
+
+        return tile(types.CPointer(dtype), types.int64), codegen
+
+    return in_order
+
+
+def apart_of(dtype: Any, lanes: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Two intrinsics: a tile of ``lanes`` vectors from, and to, places ``step`` apart."""
+    tile = Tile(dtype, lanes, lanes)
+    pointer, whole = types.CPointer(dtype), types.int64
+
+    def places(builder: Any, p: Any, i: Any, step: Any) -> Any:
+        for _ in range(lanes):
+            yield at_index(builder, p, i, 0, tile.vector)
+            i = builder.add(i, step)
+
+    @intrinsic
+    def load(_: Any, x: Any, at: Any, step: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return pack(builder, tile, [builder.load(place, align=tile.align) for place in places(builder, *args)])
+
+        return tile(pointer, whole, whole), codegen
+
+    @intrinsic
+    def store(_: Any, value: Any, y: Any, to: Any, step: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            for vector, place in zip(unpack(builder, tile, args[0]), places(builder, *args[1:]), strict=True):
+                builder.store(vector, place, align=tile.align)
+            return context.get_dummy_value()
+
+        return types.none(tile, pointer, whole, whole), codegen
+
+    return load, store
+
+
+@intrinsic
+def total(_: Any, tile: Any) -> Any:
+    """The sum of a tile's vectors."""
+    one = Tile(tile.dtype, 1, tile.lanes)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vectors = unpack(builder, tile, args[0])
+        while len(vectors) > 1:
+            half = len(vectors) // 2
+            vectors = [builder.fadd(a, b) for a, b in zip(vectors[:half], vectors[half:], strict=True)]
+        return pack(builder, one, vectors)
+
+    return one(tile), codegen

@@ -1,0 +1,90 @@
+"""Many taps in float32: rows are summed in groups of four, which share multiplications (kernels.fast_fir)."""
+
+import numpy as np
+
+from sigconv.engines.cpu.compile import address
+from sigconv.engines.cpu.counted import Taps
+from sigconv.engines.cpu.scratch import scratch
+from sigconv.engines.cpu.tail import Piece
+from sigconv.engines.cpu.taps import TURNS, fold, group_lanes
+from sigconv.engines.cpu.threads import parallel, split
+from sigconv.plan import Policy
+
+FEWEST = 64  # taps from which on groups are worth their while
+_MOST = 50  # tiles in a row: streams stay in the second cache, and lanes do not start a multiple of 4096 bytes apart
+_WORK = 2**25  # about so many multiplications make a range
+
+
+class GroupedTaps(Taps):
+    """As `Taps`, for float32: a group is four rows counted from the start, so that no bit depends on the pieces fed.
+
+    Where a piece fills no group, or no tile, zeros stand for the rows that are not there: what they go into is not
+    kept. Outputs that are not finite are left to the chain.
+    """
+
+    def __init__(self, weights: np.ndarray, channels: int, dtype: np.dtype, policy: Policy) -> None:
+        super().__init__(weights, channels, dtype, policy)
+        by_age = np.empty_like(self.w)
+        by_age[self.order] = self.w
+        self.recent, self.folded = fold(by_age)
+        self.lanes = group_lanes()
+        self.tile = TURNS * self.lanes  # rows that a lane sums at once
+
+    def run(self, piece: Piece, out: np.ndarray) -> None:
+        source = piece.source[piece.first - self.width + 1 : piece.first + piece.rows]
+        if 1 < self.channels < self.lanes:
+            doubtful = []
+            for c in range(self.channels):
+                column = np.empty((piece.rows, 1), self.dtype)
+                doubtful += self._sum(np.ascontiguousarray(source[:, c : c + 1]), column)
+                out[:, c] = column[:, 0]
+        else:
+            doubtful = self._sum(source, out)
+        step = self.channels
+        self.convolve(piece, out, self.omit, [(lo * step, hi * step) for lo, hi in sorted(set(doubtful))])
+
+    def _sum(self, source: np.ndarray, out: np.ndarray) -> list[tuple[int, int]]:
+        """Outputs of one series, or of as many as there are lanes; the ranges of rows that may hold some not finite."""
+        rows, tile = len(out), self.tile * (self.lanes if out.shape[1] == 1 else 1)
+        begin = -self.rows % 4 + 4  # the kernel reads four rows before the first window
+        end = begin + max(rows - begin, 0) // tile * tile
+        if begin == end:
+            return self._sum_alone(source, out, 0, rows, tile)
+        doubtful = self._sum_tiles(source[begin - 4 :], out[begin:end], tile)
+        doubtful = [(begin + lo, begin + hi) for lo, hi in doubtful]
+        for lo, hi in ((0, begin), (end, rows)):
+            if lo < hi:
+                doubtful += self._sum_alone(source, out, lo, hi, tile)
+        return doubtful
+
+    def _sum_alone(self, source: np.ndarray, out: np.ndarray, lo: int, hi: int, tile: int) -> list[tuple[int, int]]:
+        """Rows [lo, hi), in tiles of their own."""
+        past, into = self.width - 1, (self.rows + lo) % 4
+        y = np.empty((-(-(into + hi - lo) // tile) * tile, out.shape[1]), self.dtype)
+        x = np.zeros((4 + past + len(y), out.shape[1]), self.dtype)
+        x[4 + into : 4 + into + past + hi - lo] = source[lo : past + hi]
+        doubtful = self._sum_tiles(x, y, tile)
+        out[lo:hi] = y[into : into + hi - lo]
+        return [(lo, hi)] if doubtful else []
+
+    def _sum_tiles(self, source: np.ndarray, out: np.ndarray, tile: int) -> list[tuple[int, int]]:
+        """Whole tiles of ``tile`` rows, from a group's first on; ``source`` starts four rows before its window."""
+        lanes, groups, step = self.lanes, self.folded.shape[1], out.shape[1]
+        kernel = self.kernel("fast_fir.series" if step == 1 else "fast_fir.columns")
+        x, y, w, recent = (address(a) for a in (source, out, self.folded, self.recent))
+        columns = [0] if step == 1 else sorted({min(c, step - lanes) for c in range(0, step, lanes)})
+        doubtful = []
+
+        def task(lo: int, hi: int) -> None:
+            pitch = lanes * (groups + min(hi - lo, _MOST) * self.tile // 4)
+            space = scratch(1, (4 + 5 * self.tile) * lanes + 9 * pitch, self.dtype)[0]
+            for c in columns:
+                kernel(
+                    x, (self.width + 3 + lo * tile) * step + c, step, w, groups, recent, len(self.recent),
+                    y, lo * tile * step + c, hi - lo, _MOST, address(space), pitch,
+                )  # fmt: skip
+                if space[3 * lanes : 4 * lanes].any():  # NaN is true
+                    doubtful.append((lo * tile, hi * tile))
+
+        parallel(task, split(len(out) // tile, max(_WORK // (self.width * tile * step), 2 * _MOST), _MOST))
+        return doubtful
