@@ -93,7 +93,7 @@ def plan_smoothing(window: Window | Ranks, policy: Policy) -> Plan:
         return Plan("pairs", "every sample in the window is weighed by its own age")
     if window.shape == "uniform":
         return Plan("boxcar", "equal weights share their partial sums")
-    return Plan("taps", "one chain of multiply-adds per output")
+    return Plan("taps", "multiply-adds over each output's own window")
 
 
 def _check_support(timed: bool, width: int, policy: Policy) -> None:

@@ -72,8 +72,10 @@ def smooth(
     period : float, optional
         Values are angles that wrap at this number (360): the direction of the weighted vector sum, in [0, period).
     method : {"direct", "fft"}
-        "fft" filters windows counted in samples by overlap-add: faster for thousands of taps, but rounding then
-        depends on far samples, and an infinite or huge one is felt beyond its window.
+        "direct" sums each window by itself; in float32, from 64 taps on, neighbouring outputs share multiplications,
+        which about doubles the rounding error. "fft" filters windows counted in samples by overlap-add: faster for
+        thousands of taps, but rounding then depends on far samples, and an infinite or huge one is felt beyond its
+        window.
     out : ndarray, optional
         Where the result goes; of x's shape and the result's dtype.
 
