@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sigconv.engines.cpu import correlations, fours, slabs
+from sigconv.engines.cpu import correlations, fours, slabs, two_passes
 from sigconv.engines.cpu.threads import get_num_threads
 from sigconv.sliding import Sliding
 
@@ -51,19 +51,20 @@ def _side_by_side(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 def _kernel(call: "Call", sliding: Sliding, axes: correlations.Axes) -> int:
     """Scratch of all threads, and what the kernel is told."""
-    numbers = tables = 0
+    cells = _side_by_side(sliding.size, call.plan.dtype)
     column, rows = axes.columns[0], axes.rows
     block, span = prod(sliding.output[a] for a in axes.columns), 1 if rows is None else sliding.span(rows)
     step = 1 if rows is None else sliding.stride[rows]
     reach = (sliding.kernel[column] - 1) * sliding.dilation[column] * axes.width
-    if call.plan.method == "separable":
-        block = min(block, 2048)
-        numbers = 2 * (max(2**17, (2 * span + 16) * block) * (block + reach + 64) // block + 4096)
     planes = prod(sliding.kernel[a] for a in axes.planes) if call.plan.method == "direct" else 1
     band = 1 if rows is None else min(max(32, span // step + 1), sliding.output[rows])
     deep = (band - 1) * step + span + 4
     line = (min(block, 8192) + 256) * sliding.stride[column] + reach + 64
-    numbers = max(numbers, planes * deep * line + 4096)
+    numbers = planes * deep * line + 4096
+    if call.plan.method == "separable" and rows is not None and correlations.meets(cells, sliding, axes):
+        apart = sliding.dilation[column] * axes.width
+        down, across = sliding.kernel[rows], sliding.kernel[column]
+        numbers = two_passes.space(down, across, apart, call.plan.dtype).total
     tables = planes * prod(sliding.output[a] for a in axes.planes) * 3 + 4 * sum(
         map(sliding.seen, range(len(sliding.size)))
     )

@@ -20,6 +20,7 @@ from guarded_convs import convs_cases
 from guarded_depthwise import depthwise_cases
 from guarded_fast_fir import fast_fir_cases
 from guarded_linear import linear_cases
+from guarded_passes import passes_cases
 from guarded_pools import pool_cases
 from guarded_running import running_cases
 from guarded_winograd import winograd_cases
@@ -275,6 +276,7 @@ def cases():
     yield from depthwise_cases(rng)
     yield from winograd_cases(rng)
     yield from linear_cases(rng)
+    yield from passes_cases(rng)
     yield from fast_fir_cases(rng)
 
 

@@ -108,6 +108,7 @@ HOT = [
     ("pairs.gaussian", "float64", "pd"),
     ("conv_grad.products", "float32", "ps"),
     ("conv_dots.dots", "float64", "pd"),
+    ("passes.real_real", "float32", "ps"),
 ]
 
 

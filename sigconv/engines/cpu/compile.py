@@ -37,6 +37,8 @@ _SHARED = (
     "sizes",
     "taps",
     "row_tiles",
+    "pass_tiles",
+    "pass_sizes",
     "winograd_sizes",
     "winograd_tiles",
     "outer_tiles",

@@ -294,7 +294,7 @@ def _variant(
     return lambda real: sliding(real, rows, source, target, inside)
 
 
-_KINDS = [("real", "real"), ("real", "uint8"), ("real", "uint16")]
+_KINDS = [("real", "real")]
 _KINDS += [(whole, target) for whole in ("uint8", "uint16") for target in ("real", whole)]
 
 compile_kernel = compiler(
