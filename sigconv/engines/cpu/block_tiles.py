@@ -115,42 +115,6 @@ def block_shape(dtype: Any, rows: int, columns: int, lanes: int, partial: bool =
     return BlockShape(columns * lanes, spread, load, store, fma)
 
 
-def window_of(dtype: Any, rows: int, columns: int, lanes: int, cells: int, step: int) -> Callable[..., Any]:
-    """An intrinsic: a square window's sums for ``rows`` rows of outputs, each ``step`` rows of input from the last.
-
-    Row r of the block gains, for a and b in [0, cells) in this order, x[at + (r*step + a)*pitch + places[b]] *
-    w[j + a*cells + b]; what rows share is read once.
-    """
-    tile = Tile(dtype, rows * columns, lanes)
-    pointer, integer = types.CPointer(dtype), types.int64
-
-    @intrinsic
-    def window(_: Any, acc: Any, x: Any, at: Any, pitch: Any, places: Any, w: Any, j: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            sums, p, here, by, where, weights, first = args
-            sums = unpack(builder, tile, sums)
-            number = first.type
-            taps = [builder.add(first, ir.Constant(number, k)) for k in range(cells * cells)]
-            taps = [spread_scalar(builder, tile.vector, builder.load(builder.gep(weights, [k]))) for k in taps]
-            shifts = [builder.load(builder.gep(where, [ir.Constant(number, b)])) for b in range(cells)]
-            for row in range((rows - 1) * step + cells):
-                seen = [(r, row - r * step) for r in range(rows) if 0 <= row - r * step < cells]
-                for b in range(cells):
-                    from_here = builder.add(here, shifts[b])
-                    for c in range(columns):
-                        place = at_index(builder, p, from_here, c * lanes, tile.vector)
-                        loaded = builder.load(place, align=tile.align)
-                        for r, a in seen:
-                            k = r * columns + c
-                            sums[k] = _math(builder, tile, "fma", loaded, taps[a * cells + b], sums[k])
-                here = builder.add(here, by)
-            return pack(builder, tile, sums)
-
-        return tile(tile, pointer, integer, integer, types.CPointer(integer), pointer, integer), codegen
-
-    return window
-
-
 def load_between_of(dtype: Any, count: int, lanes: int) -> Callable[..., Any]:
     """An intrinsic: ``count`` vectors from x[at], of which numbers [lo, hi) are read and the others are zero.
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate
-from math import inf, prod
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +15,6 @@ from sigconv.engines.cpu.conv_sizes import (
     CELLS,
     COLUMNS,
     DIRECT,
-    SHARED,
-    SHARED_CELLS,
-    SHARED_ROWS,
 )
 from sigconv.engines.cpu.target import host
 from sigconv.engines.cpu.threads import split
@@ -27,7 +24,6 @@ _NEAR = 2**19  # bytes of laid-out input that stay in a core's second cache besi
 _PLACES = 480  # outputs of a channel in a block
 _TASKS = 4  # blocks that a layer has at least, where there are enough output channels
 _SHARE = {DIRECT: 32, COLUMNS: 64, CELLS: 128}  # as many as make up for laying out a block's input
-_FEW = 4  # channels, in and out, at which rows of outputs had better share what they read
 _WORK = 2**23  # multiply-adds worth waking a thread for
 
 
@@ -124,7 +120,7 @@ class Layer:
         """Where each tap of a block's channels finds what it sees at the block's first place."""
         kd, kh, kw = self.slide.kernel
         plane, cell = (index.ravel() for index in np.indices((self.block_inputs * kd, kh * kw)))
-        if self.layout in (DIRECT, SHARED):
+        if self.layout == DIRECT:
             return plane * self.phases * self.phase + self.starts()[cell]
         if self.layout == COLUMNS:
             return (plane * kw + cell % kw) * self.apart + cell // kw * self.slide.dilation[1] * self.block_width
@@ -194,13 +190,10 @@ def planned(samples: int, groups: int, channels: int, outputs: int, itemsize: in
         bands = -(-height // rows)
         vectors = (bands - 1) * -(-rows * wide // lanes) + -(-(height - (bands - 1) * rows) * wide // lanes)
         blocks = bands * samples * groups * depth
-        too_few = layout == SHARED and (height - 1) % rows + 1 < SHARED_ROWS
-        return inf if too_few else vectors * (-(-blocks // 2) * 2 / blocks)
+        return vectors * (-(-blocks // 2) * 2 / blocks)
 
     joined, wide, most = 1, width, max(1, _PLACES // width)
-    if outputs < _FEW and _shares_rows(slide) and channels <= _FEW:
-        layout, wide, most = SHARED, min(width, _PLACES), 64
-    elif outputs < BLOCK_CHANNELS or waste(width) < 1.04 or width > 2 * _PLACES:
+    if outputs < BLOCK_CHANNELS or waste(width) < 1.04 or width > 2 * _PLACES:
         layout, wide, most = DIRECT, min(width, _PLACES), 8
     elif height * width <= _PLACES and samples > 1 and outputs >= 64 and waste(height * width) > 1.02:
         layout, most = CELLS, height
@@ -209,8 +202,6 @@ def planned(samples: int, groups: int, channels: int, outputs: int, itemsize: in
         layout = COLUMNS if slide.stride[1] == 1 else CELLS
     tall = height if height <= most else min(range(most, most // 2, -1), key=uneven)
     whole = Layer(samples, groups, channels, outputs, slide, itemsize, layout, joined, tall, wide, channels, outputs)
-    if layout == SHARED:
-        return whole
     parts = min(channels, -(-sum(whole.space[:2]) * itemsize // _NEAR))
     whole = replace(whole, block_inputs=-(-channels // parts))
     parts = min(-(-_TASKS // whole.blocks), max(outputs // _SHARE[layout], 1))
@@ -218,16 +209,9 @@ def planned(samples: int, groups: int, channels: int, outputs: int, itemsize: in
     return replace(whole, block_outputs=min(-(-share // BLOCK_CHANNELS) * BLOCK_CHANNELS, outputs))
 
 
-def _shares_rows(slide: Slide) -> bool:
-    """Whether neighbouring rows of outputs see the same rows of input, through a window that is small enough."""
-    fits = slide.kernel[1:] == (SHARED_CELLS, SHARED_CELLS) and slide.output[1] >= SHARED_ROWS
-    return fits and slide.dilation[1] == 1 and slide.stride[1] in (1, 2)
-
-
 class Prepared(NamedTuple):
     """A layer's plan: tables, where they are, ranges of blocks, and where in scratch its parts begin."""
 
-    layout: int
     tables: list[np.ndarray]
     known: list[int]
     ranges: list[tuple[int, int]]
@@ -244,7 +228,4 @@ def prepared(
     grain = -(-layer.blocks // max(layer.blocks // least, 1))
     maps, facts = layer.maps(border)
     tables = [maps, layer.places().astype(np.int64), facts, layer.table()]
-    space = layer.space[:1] if layer.layout == SHARED else layer.space
-    return Prepared(
-        layer.layout, tables, [address(t) for t in tables], split(layer.blocks, grain), [0, *accumulate(space)]
-    )
+    return Prepared(tables, [address(t) for t in tables], split(layer.blocks, grain), [0, *accumulate(layer.space)])

@@ -2,10 +2,7 @@
 
 BLOCK_CHANNELS = 8  # output channels that share what they read
 BLOCK_COLUMNS = {64: 3, 32: 1, 16: 1}  # by the bytes of a register: how many of them each channel of a block fills
-SHARED_ROWS, SHARED_COLUMNS = 3, 3  # output rows, and vectors of them, that share what they read
-SHARED_CELLS = 3  # rows and columns of a window that is small enough for that
-# What is laid out side by side: nothing, the window's columns, all of its cells; or nothing, and output rows share.
-DIRECT, COLUMNS, CELLS, SHARED = range(4)
+DIRECT, COLUMNS, CELLS = range(3)  # what is laid out side by side: nothing, the window's columns, all of its cells
 
 # A table of integers tells the kernel about a layer: its sizes, how planes are padded and cells laid out, then where
 # other tables stand among the maps.

@@ -15,9 +15,6 @@ from sigconv.engines.cpu.conv_sizes import (
     CELLS,
     COLUMNS,
     DIRECT,
-    SHARED,
-    SHARED_COLUMNS,
-    SHARED_ROWS,
 )
 from sigconv.engines.cpu.scratch import kept, scratch
 from sigconv.engines.cpu.target import host
@@ -161,10 +158,8 @@ def _layer(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray, slide: Slide, groups: int, border: str
 ) -> None:
     samples, itemsize = y.size // (len(weight) * prod(slide.output)), x.itemsize
-    layout, _, known, ranges, rooms = prepared(
-        samples, groups, weight.shape[1], len(weight) // groups, itemsize, slide, border
-    )
-    run = kernel("conv.shared" if layout == SHARED else "conv.layer", x.dtype)
+    _, known, ranges, rooms = prepared(samples, groups, weight.shape[1], len(weight) // groups, itemsize, slide, border)
+    run = kernel("conv.layer", x.dtype)
     given = [address(array) for array in (x, weight, bias, y)]
 
     def task(lo: int, hi: int) -> None:
@@ -180,10 +175,10 @@ def describe(
 ) -> dict[str, Any]:
     """How `convolve` would go about such arrays.
 
-    "method" is what becomes of the input: read as it is but for its border ("direct"), the same by neighbouring rows of
-    outputs together ("rows"), laid out as the window's columns or all of its cells see it, or mixed so that four
-    outputs need fewer products ("winograd"). "tile" is how many output channels and places are summed at a time in
-    registers, "workspace" the bytes of scratch that each thread needs, "shared" those that all need together.
+    "method" is what becomes of the input: read where it lies ("rows"), as it is but for its border ("direct"), laid out
+    as the window's columns or all of its cells see it, or mixed so that four outputs need fewer products ("winograd").
+    "tile" is how many output channels and places are summed at a time in registers, "workspace" the bytes of scratch
+    that each thread needs, "shared" those that all need together.
     """
     dtype = np.dtype(dtype)
     outputs, channels = weight_shape[0] // groups, weight_shape[1]
@@ -204,7 +199,5 @@ def describe(
         part = _side_by_side(samples, each, dtype.itemsize)
         samples, volume, shared = 1, _widened(slide, part), part * each
     layer = planned(samples, groups, channels, outputs, dtype.itemsize, volume)
-    method = {DIRECT: "direct", COLUMNS: "columns", CELLS: "cells", SHARED: "rows"}[layer.layout]
-    if layer.layout == SHARED:
-        tile = (1, SHARED_ROWS * SHARED_COLUMNS * lanes)
+    method = {DIRECT: "direct", COLUMNS: "columns", CELLS: "cells"}[layer.layout]
     return {"method": method, "tile": tile, "workspace": sum(layer.space) * dtype.itemsize, "shared": shared}

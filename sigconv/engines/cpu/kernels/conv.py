@@ -10,8 +10,7 @@ from typing import Any
 from numba import types
 
 from sigconv.engines.cpu import conv_sizes as of
-from sigconv.engines.cpu import tile as t
-from sigconv.engines.cpu.block_tiles import beyond, block_shape, window_of
+from sigconv.engines.cpu.block_tiles import beyond, block_shape
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.pack import layer_out, mover
 from sigconv.engines.cpu.outer_tiles import turn_over
@@ -116,64 +115,6 @@ def layer(real: types.Float) -> tuple[str, Callable[..., None]]:
     return "xxxxxxxllllii", run
 
 
-def shared(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """As `layer`, for few channels and windows of of.SHARED_CELLS x of.SHARED_CELLS that move by one row or two."""
-    lay_out = layer_out(real)
-    lanes = host().vector_bytes * 8 // real.bitwidth
-    wide = block_shape(real, of.SHARED_ROWS, of.SHARED_COLUMNS, lanes)
-    narrow = block_shape(real, of.SHARED_ROWS, 1, lanes, True)
-    size, store, store_part = wide.size, wide.store, narrow.store
-    spread, spread_part = (t.shape(real, of.SHARED_ROWS * columns, lanes).spread for columns in (of.SHARED_COLUMNS, 1))
-    (by_one, by_two), (part_by_one, part_by_two) = (
-        [window_of(real, of.SHARED_ROWS, columns, lanes, of.SHARED_CELLS, step) for step in (1, 2)]
-        for columns in (of.SHARED_COLUMNS, 1)
-    )
-
-    @inlined
-    def three_rows(p, at, plane, planes, pitch, places, step, w, first, value, y, to, row, width):
-        k = 0
-        while k + size <= width:
-            acc = spread(value)
-            for q in range(planes):
-                if step == 1:
-                    acc = by_one(acc, p, at + k + q * plane, pitch, places, w, first + q * of.SHARED_CELLS**2)
-                else:
-                    acc = by_two(acc, p, at + k + q * plane, pitch, places, w, first + q * of.SHARED_CELLS**2)
-            store(acc, y, to + k, row, size)
-            k += size
-        while k < width:
-            part = spread_part(value)
-            for q in range(planes):
-                if step == 1:
-                    part = part_by_one(part, p, at + k + q * plane, pitch, places, w, first + q * of.SHARED_CELLS**2)
-                else:
-                    part = part_by_two(part, p, at + k + q * plane, pitch, places, w, first + q * of.SHARED_CELLS**2)
-            store_part(part, y, to + k, row, width - k)
-            k += lanes
-
-    def run(x, w, bias, y, p, maps, places, sizes, blocks, lo, hi):
-        channels, width, pitch = sizes[of.CHANNELS], sizes[of.OUT_WIDTH], sizes[of.PITCH]
-        planes, plane = channels * sizes[of.KERNEL_DEPTH], sizes[of.PHASES] * sizes[of.PHASE]
-        for k in range(lo, hi):
-            block = beyond(blocks, k * of.BLOCK)
-            rows, cols = block[of.ROWS], block[of.WIDE]
-            lay_out(x, block[of.START], channels, rows, cols, 0, p, p, maps, sizes, block)
-            for o in range(block[of.OUTPUTS]):
-                channel = block[of.CHANNEL] + o
-                first = channel * channels * sizes[of.KERNEL_CELLS]
-                to = block[of.TO] + o * sizes[of.OUT_VOLUME]
-                i = 0
-                while i < rows:
-                    i = min(i, rows - of.SHARED_ROWS)  # rows may be summed twice: the same bits once more
-                    three_rows(
-                        p, i * sizes[of.LINE_STEP], plane, planes, pitch, places, sizes[of.ROW_STEP], w, first,
-                        bias[channel], y, to + i * width, width, cols,
-                    )  # fmt: skip
-                    i += of.SHARED_ROWS
-
-    return "xxxxxllllii", run
-
-
 def turned(real: types.Float) -> tuple[str, Callable[..., None]]:
     """y[c*rows + r] = x[r*columns + c] for blocks [lo, hi) of rows, each of a vector's lanes; there are no fewer."""
     lanes = host().vector_bytes * 8 // real.bitwidth
@@ -191,4 +132,4 @@ def turned(real: types.Float) -> tuple[str, Callable[..., None]]:
     return "xiixii", run
 
 
-compile_kernel = compiler({"layer": layer, "shared": shared, "turned": turned})
+compile_kernel = compiler({"layer": layer, "turned": turned})
