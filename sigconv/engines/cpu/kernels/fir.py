@@ -34,8 +34,8 @@ def _tile_function(real: types.Float, count: int, lanes: int) -> Callable[..., A
     where_finite, where_equal, all_finite, all_equal = t.where_finite, t.where_equal, t.all_finite, t.all_equal
 
     @inlined
-    def one_tile(x, at, w, order, k, step, y, to, full, least, omit, needed, suspect):
-        if not suspect:
+    def one_tile(x, at, w, order, k, step, y, to, full, least, omit, needed, mending, suspect):
+        if not suspect and not (mending and omit):
             acc = zeros()
             j = 0
             if lanes == share and step == 1 and k <= FEW:
@@ -70,6 +70,9 @@ def _tile_function(real: types.Float, count: int, lanes: int) -> Callable[..., A
                     acc = fma(load(x, at - order[j] * step), spread(w[j]), acc)
                     j += 1
             if not omit or all_finite(acc):
+                if mending:
+                    before = load(y, to)
+                    acc = where_finite(before, before, acc)
                 store(acc, y, to)
                 return False
         num = zeros()
@@ -81,6 +84,9 @@ def _tile_function(real: types.Float, count: int, lanes: int) -> Callable[..., A
             den = where_finite(value, add(den, weight), den)
         ratio = where_equal(den, spread(full), num, div(num, den))
         ratio = where_less(absolute(den), spread(least), spread(real(nan)), ratio)
+        if mending:
+            before = load(y, to)
+            ratio = where_finite(before, before, ratio)
         store(ratio, y, to)
         if needed > 1 or not all_finite(ratio):
             for lane in range(size):
@@ -115,38 +121,33 @@ def smooth(real: types.Float) -> tuple[str, Callable[..., None]]:
     scalar = _tile_function(real, 1, 1)
     big, small = wide * wide_lanes, one * one_lanes
     share = SHARE_BYTES * 8 // real.bitwidth
+    load_wide, all_finite = t.shape(real, wide, wide_lanes).load, t.all_finite
 
     def run(x, at, w, order, k, step, y, to, n, full, least, omit, needed, mending):
         total = real(full)
         tiny = real(least)
-        suspect = mending != 0 and omit != 0
+        suspect = False
         i = 0
-        end = n
-        while i < n:
-            if mending:
-                while i < n and abs(y[to + i]) < inf:
-                    i += 1
-                end = i
-                while end < n and not abs(y[to + end]) < inf:
-                    end += 1
-            first = i
-            if end - first >= big:
-                suspect = wide_tile(x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, suspect)
-                # from here on results are written to whole cache lines
-                i += t.until_aligned(y, to + i + big) + big - share if end - first > big else big
-                while i < end:
-                    i = min(i, end - big)  # tiles may overlap: the same bits once more
-                    suspect = wide_tile(x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, suspect)
-                    i += big
-            elif end - first >= small:
-                while i < end:
-                    i = min(i, end - small)
-                    suspect = one_tile(x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, suspect)
-                    i += small
-            else:
-                while i < end:
-                    suspect = scalar(x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, suspect)
-                    i += 1
+        if n >= big:
+            suspect = wide_tile(x, at, w, order, k, step, y, to, total, tiny, omit, needed, mending, suspect)
+            # from here on results are written to whole cache lines
+            i = t.until_aligned(y, to + big) + big - share if n > big else n
+            while i < n:
+                i = min(i, n - big)  # tiles may overlap: the same bits once more
+                if not (mending and all_finite(load_wide(y, to + i))):
+                    suspect = wide_tile(
+                        x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, mending, suspect
+                    )
+                i += big
+        elif n >= small:
+            while i < n:
+                i = min(i, n - small)
+                suspect = one_tile(x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, mending, suspect)
+                i += small
+        else:
+            while i < n:
+                suspect = scalar(x, at + i, w, order, k, step, y, to + i, total, tiny, omit, needed, mending, suspect)
+                i += 1
 
     return "xixliixiiDDiii", run
 
