@@ -89,7 +89,8 @@ def test_threads_change_no_bit_of_large_images():
 
 @given(
     st.sampled_from([2, 4, 6, 8, 12, 16, 32, 48]),
-    st.tuples(st.integers(1, 3), st.integers(1, 70), st.integers(1, 700)),
+    st.tuples(st.integers(1, 3), st.integers(1, 70), st.integers(1, 700))
+    | st.tuples(st.just(1), st.just(1), st.integers(1, 9000)),
     st.booleans(),
     st.sampled_from(DTYPES),
     st.sampled_from(["plain", "nan"]),

@@ -52,15 +52,16 @@ def load_some(dtype: Any, lanes: int, others: float = 0.0, count: int = 1) -> Ca
 
 @intrinsic
 def store_some(_: Any, tile: Any, pointer: Any, at: Any, n: Any) -> Any:
-    """pointer[at : at + n] = the first n numbers of one vector; nothing else is touched."""
+    """pointer[at : at + n] = the first n numbers of the tile; nothing else is touched."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        value, p, i, count = args
-        mask = _first_lanes(builder, tile.lanes, count)
-        where = at_index(builder, p, i, 0, tile.vector)
-        kind = ir.FunctionType(ir.VoidType(), [tile.vector, where.type, _NUMBER, mask.type])
-        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.{_suffix(tile)}")
-        builder.call(function, [unpack(builder, tile, value)[0], where, _NUMBER(tile.align), mask])
+        value, p, i, n = args
+        for k, vector in enumerate(unpack(builder, tile, value)):
+            mask = _first_lanes(builder, tile.lanes, builder.sub(n, n.type(k * tile.lanes)))
+            where = at_index(builder, p, i, k * tile.lanes, tile.vector)
+            kind = ir.FunctionType(ir.VoidType(), [tile.vector, where.type, _NUMBER, mask.type])
+            function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.{_suffix(tile)}")
+            builder.call(function, [vector, where, _NUMBER(tile.align), mask])
         return context.get_dummy_value()
 
     return types.none(tile, types.CPointer(tile.dtype), types.int64, types.int64), codegen

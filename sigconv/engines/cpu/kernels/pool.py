@@ -30,6 +30,8 @@ def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., 
     _, _, load, spread, _ = t.shape(real, 1, lanes)
     load_every = p.load_every(real, lanes)
     load_big_some = p.load_some(real, lanes, kind.nothing, BIG)
+    load_wide, load_wide_some = t.shape(real, 2 * BIG, lanes).load, p.load_some(real, lanes, kind.nothing, 2 * BIG)
+    spread_pair, load_pair_some = t.shape(real, 2, lanes).spread, p.load_some(real, lanes, 1.0, 2)
     load_every_other, evens, odds = p.load_phase(real, lanes, 2), p.every_other(0), p.every_other(1)
     store, store_some, store_every_other = t.store, p.store_some, p.store_every_other
     ask_for = t.ask_for
@@ -169,6 +171,33 @@ def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., 
         return acc
 
     @inlined
+    def straight(x, at, n, kernel, over, counts, o, power, y, to):
+        """y[to + i] = windows of 2 or 4 cells side by side in one row, without a line between; i < n."""
+        i = 0
+        while i < n:
+            full = i + 2 * lanes <= n
+            if kernel == 4:
+                if full:
+                    fours = prepare(load_wide(x, at + 4 * i), power)
+                else:
+                    fours = prepare(load_wide_some(x, at + 4 * i, 4 * (n - i)), power)
+                twos = join(evens(fours), odds(fours))
+            elif full:
+                twos = prepare(load_big(x, at + 2 * i), power)
+            else:
+                twos = prepare(load_big_some(x, at + 2 * i, 2 * (n - i)), power)
+            ones = join(evens(twos), odds(twos))
+            if counted:
+                ones = div(ones, mul(spread_pair(over), load_pair_some(counts, o + i, n - i)))
+            if rooted and power == 2:
+                ones = root(ones)
+            if full:
+                store(ones, y, to + i)
+            else:
+                store_some(ones, y, to + i, n - i)
+            i += 2 * lanes
+
+    @inlined
     def expand_line(packed, n, by, line, to):
         """line[to + i * by] = packed[i], zeros between."""
         if by == 2:
@@ -209,41 +238,45 @@ def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., 
             gap = step_w
             by = stride
             half = 1 if gap == 1 and not listed and (kernel | stride | to) & 1 == 0 and expand == 1 else 0
-            for k in range(min(to, stop - start) >> half):
-                line[k] = nothing
-            joined = spare if expand > 1 else line
-            joined_to = 0 if expand > 1 else to
             rows_d, rows_h = depth[deep + d], height[high + h]
-            join_rows(x, at, rows_d, step_d, rows_h, step_h, right - left, half == 1, power, joined, joined_to)
-            if expand > 1:
-                expand_line(spare, right - left, expand, line, to)
-            length = (stop - start) >> half
-            for k in range(max((right * expand - start + half) >> half, 0), length):
-                line[k] = nothing
-            taps >>= half
-            by >>= half
-            while gap == 1 and not listed and (taps | by) & 1 == 0:  # windows of pairs of cells
-                length >>= 1
-                taps >>= 1
-                by >>= 1
-                halve(line, length)
-
-            source = line
-            if not listed and taps >= WIDE:
-                if again:
-                    span = 1
-                    while 2 * span <= taps:
-                        double(line, span * gap, length - (2 * span - 1) * gap)
-                        span *= 2
-                    gap *= taps - span
-                    taps = 2 if taps > span else 1
-                else:
-                    add_up(line, taps, gap, length, spare)
-                    source = spare
-                    taps = 1
             over = row_counts[d * high + h] if counted else real(1)
             result = row * wide + o
             i = 0
+            source = line
+            if half and rows_d * rows_h == 1 and kernel == stride and kernel <= 4 and start == left and stop == right:
+                straight(x, at, n, kernel, over, column_counts, o, power, y, result)
+                i = n
+            else:
+                for k in range(min(to, stop - start) >> half):
+                    line[k] = nothing
+                joined = spare if expand > 1 else line
+                joined_to = 0 if expand > 1 else to
+                join_rows(x, at, rows_d, step_d, rows_h, step_h, right - left, half == 1, power, joined, joined_to)
+                if expand > 1:
+                    expand_line(spare, right - left, expand, line, to)
+                length = (stop - start) >> half
+                for k in range(max((right * expand - start + half) >> half, 0), length):
+                    line[k] = nothing
+                taps >>= half
+                by >>= half
+                while gap == 1 and not listed and (taps | by) & 1 == 0:  # windows of pairs of cells
+                    length >>= 1
+                    taps >>= 1
+                    by >>= 1
+                    halve(line, length)
+
+                if not listed and taps >= WIDE:
+                    if again:
+                        span = 1
+                        while 2 * span <= taps:
+                            double(line, span * gap, length - (2 * span - 1) * gap)
+                            span *= 2
+                        gap *= taps - span
+                        taps = 2 if taps > span else 1
+                    else:
+                        add_up(line, taps, gap, length, spare)
+                        source = spare
+                        taps = 1
             while listed and i < n:
                 one = join_run(source, columns[o + i] - start, columns[wide + o + i], step_w)
                 if counted:
