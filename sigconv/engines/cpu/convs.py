@@ -8,7 +8,7 @@ import numpy as np
 
 from sigconv.engines.cpu import depthwise
 from sigconv.engines.cpu.compile import address, kernel
-from sigconv.engines.cpu.conv_plans import planned, prepared
+from sigconv.engines.cpu.conv_plans import WORK, planned, prepared
 from sigconv.engines.cpu.conv_sizes import (
     BLOCK_CHANNELS,
     BLOCK_COLUMNS,
@@ -26,8 +26,7 @@ from sigconv.geometry import Slide
 
 _DENSE = 256  # samples that are turned to lie side by side
 _SMALL = {4: 1024, 8: 64}  # by the bytes of a number: outputs of a channel, at most, that fill vectors badly themselves
-_BESIDE = 2**21  # bytes of samples that are laid side by side
-_TURNED = 2**16  # numbers worth waking a thread for
+_BESIDE = 2**20  # bytes of samples that are laid side by side
 
 
 def convolve(
@@ -103,21 +102,31 @@ def _is_for_many(slide: Slide, x: tuple[int, ...], weight: tuple[int, ...], item
 
 def _beside(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray, slide: Slide) -> np.ndarray:
     """A layer over many small samples: they become neighbours along the last axis, in which windows step over them."""
-    part = _side_by_side(len(x), (x[0].size + y[0].size) * x.itemsize, x.itemsize)
+    part = _side_by_side(x.shape, weight.shape, slide, x.itemsize)
     volume = _widened(slide, part)
-    for first in range(0, len(x), part):
-        first = min(first, len(x) - part)  # samples may be computed twice: the same bits once more
+
+    def task(lo: int, _: int) -> None:
+        first = min(lo, len(x) - part)  # samples may be computed twice: the same bits once more
         given, results = x[first : first + part], y[first : first + part]
         inputs, sums = kept("beside", given.size, x.dtype), kept("besides", results.size, x.dtype)
         _turn(given.reshape(part, -1), inputs)
-        _layer(inputs, weight, bias, sums, volume, 1, "constant")
+        _layer(inputs, weight, bias, sums, volume, 1, "constant", alone=True)
         _turn(sums.reshape(-1, part), results)
+
+    parallel(task, split(len(x), part))
     return y
 
 
-def _side_by_side(samples: int, each: int, itemsize: int) -> int:
-    """How many samples, of so many bytes each with their outputs, lie side by side."""
-    return max(-(-samples // -(-samples * each // _BESIDE)), host().vector_bytes // itemsize)
+@lru_cache(maxsize=64)
+def _side_by_side(x: tuple[int, ...], weight: tuple[int, ...], slide: Slide, itemsize: int) -> int:
+    """How many samples lie side by side: so many that it is worth a thread, but no more than lie in its cache."""
+    samples, places, lanes = x[0], prod(slide.output), host().vector_bytes // itemsize
+    each = (prod(x[1:]) + weight[0] * places) * itemsize
+    most, least = max(_BESIDE // each, lanes), max(-(-WORK // (places * prod(weight))), lanes)
+    parts = -(-samples // max(min(most, samples), 1))
+    if parts % 2 and samples // (parts + 1) >= least:
+        parts += 1
+    return max(-(-samples // parts), lanes)
 
 
 @lru_cache(maxsize=64)
@@ -131,11 +140,9 @@ def _widened(slide: Slide, samples: int) -> Slide:
 
 def _turn(x: np.ndarray, y: np.ndarray) -> None:
     """y = the transpose of x."""
-    lanes = host().vector_bytes // x.itemsize
     rows, columns = x.shape
-    run, source, target = kernel("conv.turned", x.dtype), address(x), address(y)
-    grain = -(-_TURNED // (lanes * columns))
-    parallel(lambda lo, hi: run(source, rows, columns, target, lo, hi), split(-(-rows // lanes), grain))
+    blocks = -(-rows * x.itemsize // host().vector_bytes)
+    kernel("conv.turned", x.dtype)(address(x), rows, columns, address(y), 0, blocks)
 
 
 @lru_cache(maxsize=64)
@@ -155,7 +162,14 @@ def _pointwise(cells: int) -> Slide:
 
 
 def _layer(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, y: np.ndarray, slide: Slide, groups: int, border: str
+    x: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    y: np.ndarray,
+    slide: Slide,
+    groups: int,
+    border: str,
+    alone: bool = False,
 ) -> None:
     samples, itemsize = y.size // (len(weight) * prod(slide.output)), x.itemsize
     _, known, ranges, rooms = prepared(samples, groups, weight.shape[1], len(weight) // groups, itemsize, slide, border)
@@ -167,7 +181,10 @@ def _layer(
         start = address(space)
         run(*given, *(start + room * itemsize for room in rooms[:-1]), *known, lo, hi)
 
-    parallel(task, ranges)
+    if alone:
+        task(0, ranges[-1][1])
+    else:
+        parallel(task, ranges)
 
 
 def describe(
@@ -191,13 +208,12 @@ def describe(
         mixed = planned_in_tiles(x_shape[0], groups, channels, outputs, slide)
         own, shared = (numbers * dtype.itemsize for numbers in (sum(mixed.space), mixed.weights + mixed.inputs))
         return {"method": "winograd", "tile": (TOGETHER, tile[1]), "workspace": own, "shared": shared}
-    samples, volume, shared = x_shape[0], _as_volume(slide), 0
+    samples, volume, turned = x_shape[0], _as_volume(slide), 0
     if _is_dense(slide) and samples > 1 and groups == 1:
         channels, samples, volume = prod(weight_shape[1:]), 1, _pointwise(min(samples, _DENSE))
     elif groups == 1 and _is_for_many(slide, x_shape, weight_shape, dtype.itemsize):
-        each = (prod(x_shape[1:]) + outputs * prod(slide.output)) * dtype.itemsize
-        part = _side_by_side(samples, each, dtype.itemsize)
-        samples, volume, shared = 1, _widened(slide, part), part * each
+        part = _side_by_side(x_shape, weight_shape, slide, dtype.itemsize)
+        samples, volume, turned = 1, _widened(slide, part), part * (prod(x_shape[1:]) + outputs * prod(slide.output))
     layer = planned(samples, groups, channels, outputs, dtype.itemsize, volume)
     method = {DIRECT: "direct", COLUMNS: "columns", CELLS: "cells"}[layer.layout]
-    return {"method": method, "tile": tile, "workspace": sum(layer.space) * dtype.itemsize, "shared": shared}
+    return {"method": method, "tile": tile, "workspace": (sum(layer.space) + turned) * dtype.itemsize, "shared": 0}
