@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sigconv.engines.cpu.compile import address
 from sigconv.engines.cpu.pool_sizes import SLACK, Plan
 from sigconv.geometry import Slide, effective_kernel
 
@@ -93,6 +94,7 @@ class Windows:
         self.tables = [np.concatenate([axis.first, axis.cells]).astype(np.int64) for axis in self.axes]
         self.input = tuple(axis.size for axis in self.axes)
         self.output = tuple(len(axis.first) for axis in self.axes)
+        self._read: dict[int, tuple[np.ndarray, list[int]]] = {}
 
     def after(self, place: int) -> "Windows":
         """What is left to do when the windows of one axis are joined already."""
@@ -143,6 +145,13 @@ class Windows:
         begins = axis.first[:: self.block]
         ends = (axis.first + axis.cells)[np.minimum(np.arange(1, len(begins) + 1) * self.block, len(axis.first)) - 1]
         return int((ends - begins).max(initial=0)) + SLACK * _LANES
+
+    def pointers(self, power: int) -> list[int]:
+        """Where the plan and the tables are that kernels read: they stay there as long as this lives."""
+        if power not in self._read:
+            plan = self.plan(power)
+            self._read[power] = plan, [address(array) for array in (plan, *self.tables)]
+        return self._read[power][1]
 
     def plan(self, power: int) -> np.ndarray:
         """The whole numbers that kernels read."""

@@ -79,13 +79,13 @@ def _run(name: str, x: np.ndarray, windows: Windows, rows: np.ndarray, columns: 
     out = apart_from(x, (len(x), *windows.output))
     if out.size == 0:
         return out
-    plan = windows.plan(power)
-    arrays = (x, out, plan, *windows.tables, rows, columns)
-    fixed = [address(array) for array in arrays]
+    fixed = [address(x), address(out), *windows.pointers(power), address(rows), address(columns)]
+    room = windows.room
 
     def task(lo: int, hi: int) -> None:
-        line, spare = scratch(2, windows.room, x.dtype)
-        run(*fixed, address(line), address(spare), lo, hi)
+        lines = scratch(2, room, x.dtype)
+        line = address(lines)
+        run(*fixed, line, line + lines.strides[0], lo, hi)
 
     parallel(task, _ranges(len(x), windows))
     return out
@@ -158,8 +158,7 @@ def greatest_places(x: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.nda
     places = np.empty(out.shape, np.int64)
     if out.size == 0:
         return out, places
-    plan = windows.plan(1)
-    fixed = [address(array) for array in (x, out, places, plan, *windows.tables)]
+    fixed = [address(x), address(out), address(places), *windows.pointers(1)]
 
     def task(lo: int, hi: int) -> None:
         line, places = scratch(2, windows.room, np.dtype(np.int64))  # of which numbers may need half
