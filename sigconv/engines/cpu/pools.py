@@ -13,6 +13,7 @@ from sigconv.engines.cpu.threads import parallel, split
 _STRIP = 2**17  # cells of a block of rows that are joined while they are in cache
 _GRAIN = 2**19  # cells a thread reads at a time
 _LANES = 16  # numbers in the widest vector
+_VISITS = 4  # parts of an image that a block of places may be for, on average, before parts are not worth it
 _PAGE = 4096  # a load waits for a store ahead of it whose address differs by a multiple of this
 _LARGE = 2**20  # bytes of results from which on they are laid out with that in mind
 
@@ -177,35 +178,36 @@ def put(x: np.ndarray, places: np.ndarray, out: np.ndarray, adding: bool = False
     """
     run = kernel("pool_places.add" if adding else "pool_places.put", x.dtype)
     n, size = _cells(places), _cells(out)
-    parts, blocks = -(-size // PART), -(-n // INDICES)
-    lowest, highest = np.empty((2, len(out) * blocks if parts > 1 else 1), np.int64)
-    numbers = [address(array) for array in (x, places, out, lowest, highest)]
-    wrong = _bounds(places, size, lowest, highest) if parts > 1 else 0
-    grain = max(_GRAIN // max((n + size) // max(parts, 1), 1), 1)
-    ranges = split(len(out) * parts, grain)
-    outside = np.zeros(len(ranges), np.int64)
+    lowest, highest, part = np.zeros(1, np.int64), np.zeros(1, np.int64), size
+    if size > PART:
+        lowest, highest, outside = _bounds(places, size)
+        if outside.any():
+            return int(outside.sum())
+        visits = int(np.maximum(highest // PART - lowest // PART + 1, 0).sum())
+        part = PART if visits <= _VISITS * len(lowest) else size
+    parts = -(-size // max(part, 1))
+    ranges = split(len(out) * parts, max(_GRAIN // max((n + size) // max(parts, 1), 1), 1))
+    first = [address(x), address(places), n, address(out), size, part, -1, address(lowest), address(highest)]
+    wrong = np.zeros(len(ranges), np.int64)
+    numbers = {lo: address(wrong) + 8 * k for k, (lo, _) in enumerate(ranges)}
 
     def task(lo: int, hi: int) -> None:
-        source, where, target, low, high = numbers
-        run(source, where, n, target, size, -1, low, high, address(outside) + 8 * (lo // grain), lo, hi)
+        run(*first, numbers[lo], lo, hi)
 
     parallel(task, ranges)
-    return wrong if parts > 1 else int(outside.sum())
+    return int(wrong.sum())
 
 
-def _bounds(places: np.ndarray, size: int, lowest: np.ndarray, highest: np.ndarray) -> int:
-    """The lowest and the highest place of each block of each image; how many places were outside."""
+def _bounds(places: np.ndarray, size: int) -> np.ndarray:
+    """The lowest and the highest place in each block of each image's places, and how many are outside."""
     run = kernel("pool_places.bounds")
-    grain = _GRAIN // INDICES
-    ranges = split(len(lowest), grain)
-    outside = np.zeros(len(ranges), np.int64)
+    found = np.empty((3, len(places) * -(-_cells(places) // INDICES)), np.int64)
 
     def task(lo: int, hi: int) -> None:
-        counted = address(outside) + 8 * (lo // grain)
-        run(address(places), _cells(places), size, -1, address(lowest), address(highest), counted, lo, hi)
+        run(address(places), _cells(places), size, -1, *(address(row) for row in found), lo, hi)
 
-    parallel(task, ranges)
-    return int(outside.sum())
+    parallel(task, split(found.shape[1], _GRAIN // INDICES))
+    return found
 
 
 def take(x: np.ndarray, places: np.ndarray, out: np.ndarray) -> int:

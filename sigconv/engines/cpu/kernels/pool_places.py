@@ -12,7 +12,7 @@ from sigconv.engines.cpu import pool_tiles as p
 from sigconv.engines.cpu import shuffles
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
-from sigconv.engines.cpu.pool_sizes import INDICES, NOWHERE, PART, WIDE
+from sigconv.engines.cpu.pool_sizes import INDICES, NOWHERE, WIDE
 from sigconv.engines.cpu.target import host
 
 LINE = 16  # places that are worked on together, and how many come before those that are asked for
@@ -173,7 +173,7 @@ def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
 def _send(real: types.Float, adding: bool) -> tuple[str, Callable[..., None]]:
     """Numbers sent to their places in parts of images, which are zero elsewhere.
 
-    An image of ``size`` cells has parts of PART cells and the last part. Of several parts each looks into those blocks
+    An image of ``size`` cells has parts of ``cells`` and the last part. Of several parts each looks into those blocks
     of places alone that have any for it: ``lowest`` and ``highest`` hold what `bounds` found in each block.
     """
     lanes = host().vector_bytes * 8 // real.bitwidth
@@ -189,14 +189,14 @@ def _send(real: types.Float, adding: bool) -> tuple[str, Callable[..., None]]:
             y[at] = 0
             at += 1
 
-    def run(x, where, n, y, size, nowhere, lowest, highest, wrong, lo, hi):
-        parts = (size + PART - 1) // PART
+    def run(x, where, n, y, size, cells, nowhere, lowest, highest, wrong, lo, hi):
+        parts = (size + cells - 1) // cells
         blocks = (n + INDICES - 1) // INDICES
         outside = 0
         for part in range(lo, hi):
             image = part // parts
-            begin = part % parts * PART
-            end = min(begin + PART, size)
+            begin = part % parts * cells
+            end = min(begin + cells, size)
             first = image * size
             clear(y, first + begin, first + end)
             for block in range(blocks):
@@ -221,7 +221,7 @@ def _send(real: types.Float, adding: bool) -> tuple[str, Callable[..., None]]:
                     i += LINE
         wrong[0] = outside
 
-    return "xlixiilllii", run
+    return "xlixiiilllii", run
 
 
 def add(real: types.Float) -> tuple[str, Callable[..., None]]:
@@ -235,26 +235,26 @@ def put(real: types.Float) -> tuple[str, Callable[..., None]]:
 
 
 def bounds(_: types.Float) -> tuple[str, Callable[..., None]]:
-    """The lowest and the highest place in [0, size) of each block of an image's places; those outside are counted."""
+    """The lowest and the highest place in [0, size) of each block of an image's places, and how many are outside."""
 
-    def run(where, n, size, nowhere, lowest, highest, wrong, lo, hi):
+    def run(where, n, size, nowhere, lowest, highest, outside, lo, hi):
         blocks = (n + INDICES - 1) // INDICES
-        outside = 0
-        for known in range(lo, hi):
-            first = known // blocks * n
-            begin = first + known % blocks * INDICES
+        for block in range(lo, hi):
+            first = block // blocks * n
+            begin = first + block % blocks * INDICES
             low = size
             high = -1
+            wrong = 0
             for k in range(begin, min(begin + INDICES, first + n)):
                 place = where[k]
                 if 0 <= place < size:
                     low = min(low, place)
                     high = max(high, place)
                 elif place != nowhere:
-                    outside += 1
-            lowest[known] = low
-            highest[known] = high
-        wrong[0] = outside
+                    wrong += 1
+            lowest[block] = low
+            highest[block] = high
+            outside[block] = wrong
 
     return "liiilllii", run
 
