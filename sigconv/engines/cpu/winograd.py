@@ -20,7 +20,7 @@ from sigconv.geometry import Slide
 _GAIN = 1.7  # times fewer products than outputs and cells of the window, at least
 _PARTS, _OUTPUTS, _PLACES, _WORK = 32, 16, 36, 2**21  # and all three: where it begins to pay
 _TILES = 256  # in a block
-_INPUTS, _PRODUCTS = 3 * 2**18, 2**21  # bytes of a block's inputs and of its sums of products, in all kinds
+_INPUTS, _PRODUCTS = 2**19, 2**21  # bytes of a block's inputs and of its sums of products, in all kinds
 _SHARED = 2**23  # bytes of inputs of all blocks that are made beforehand
 _FEW = 2  # blocks of tiles for which weights are not made beforehand
 _TASKS = 4  # blocks that a layer has at least, where there are enough output channels
@@ -222,10 +222,10 @@ def planned(samples: int, groups: int, channels: int, outputs: int, slide: Slide
     wide = -(-width // columns)
 
     def cost(rows: int) -> float:
-        """How long two threads take for bands of so many rows: vectors, and what each band takes besides."""
+        """How long two threads take for bands of so many rows: half vectors, and what each band takes besides."""
         bands = -(-height // rows)
         last = height - (bands - 1) * rows
-        whole, part = (-(-some * wide // lanes) + 1 for some in (rows, last))
+        whole, part = (-(-2 * some * wide // lanes) / 2 + 1 for some in (rows, last))
         if bands * columns * groups < _TASKS:
             return ((bands - 1) * whole + part) / 2
         return bands // 2 * whole + bands % 2 * part

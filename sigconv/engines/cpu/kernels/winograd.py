@@ -169,7 +169,7 @@ def _multiplier(real: types.Float) -> Callable[..., Any]:
     lanes = host().vector_bytes * 8 // real.bitwidth
     most = BLOCK_COLUMNS[host().vector_bytes]
 
-    def strip(columns):
+    def strip(columns, lanes):
         size, _, load, store, fma = block_shape(real, of.TOGETHER, columns, lanes)
         zeros = t.shape(real, of.TOGETHER * columns, lanes).zeros
 
@@ -187,22 +187,28 @@ def _multiplier(real: types.Float) -> Callable[..., Any]:
 
         return add_products
 
-    three, two, one = (strip(min(columns, most)) for columns in (3, 2, 1))
+    three, two, one = (strip(min(columns, most), lanes) for columns in (3, 2, 1))
+    half = strip(1, lanes // 2)
 
     @inlined
     def multiply(u, at, apart, tiles, n, v, first, m, to, step, fresh):
-        k = 0
-        while k < tiles:
-            left = (tiles - k + lanes - 1) // lanes
-            if most >= 3 and left >= 3 and left != 4:
-                three(u, at + k, apart, n, v, first, m, to + k, step, fresh)
-                k += 3 * lanes
-            elif most >= 2 and left >= 2:
-                two(u, at + k, apart, n, v, first, m, to + k, step, fresh)
-                k += 2 * lanes
+        vectors, rest = tiles // lanes, tiles % lanes
+        if rest > lanes // 2:
+            vectors += 1
+        end = at + tiles
+        while vectors > 0:
+            columns = 3 if most >= 3 and vectors >= 3 and vectors != 4 else 2 if most >= 2 and vectors >= 2 else 1
+            if columns == 3:
+                three(u, at, apart, n, v, first, m, to, step, fresh)
+            elif columns == 2:
+                two(u, at, apart, n, v, first, m, to, step, fresh)
             else:
-                one(u, at + k, apart, n, v, first, m, to + k, step, fresh)
-                k += lanes
+                one(u, at, apart, n, v, first, m, to, step, fresh)
+            vectors -= columns
+            at += columns * lanes
+            to += columns * lanes
+        if at < end:
+            half(u, at, apart, n, v, first, m, to, step, fresh)
 
     return multiply
 
