@@ -33,20 +33,18 @@ def transpose(
     ``slide`` is the layer's, with zeros around its input. ``bias`` (C,) or None is added. All arrays are C-contiguous
     and of one dtype, float32 or float64.
     """
-    axes = [_bundles(*numbers) for numbers in zip(*slide[:5], strict=True)]
-    filters = {bundles: _filters(weight, bias, bundles, groups) for bundles in product(*axes)}
+    axes, parts = _parts(slide)
+    filters = [_filters(weight, bias, part, groups) for part in parts]
     if all(step == 1 for step in slide.stride):
-        ((bundles, these),) = filters.items()
-        return convolve(grad_out, *these, _window(grad_out.shape[2:], bundles), groups)
+        return convolve(grad_out, *filters[0], parts[0].window, groups)
     result = np.empty((len(grad_out), weight.shape[1] * groups, *slide.size), grad_out.dtype)
     if any(sum(len(bundle.phases) for bundle in axis) < step for axis, step in zip(axes, slide.stride, strict=True)):
         result[...] = 0 if bias is None else bias.reshape(-1, *(1 for _ in axes))
     for lo, hi in split(len(result), max(_APART // max(result[:1].nbytes, 1), 1)):
-        parts = {
-            bundles: convolve(grad_out[lo:hi], *these, _window(grad_out.shape[2:], bundles), groups)
-            for bundles, these in filters.items()
-        }
-        _interleave(parts, result[lo:hi], axes, slide, groups)
+        results = [
+            convolve(grad_out[lo:hi], *these, part.window, groups) for part, these in zip(parts, filters, strict=True)
+        ]
+        _interleave(results, result[lo:hi], slide, groups)
     return result
 
 
@@ -98,6 +96,28 @@ def _bundles(size: int, kernel: int, stride: int, dilation: int, before: int) ->
 _Bundles = tuple[_Bundle, ...]
 
 
+class _Part(NamedTuple):
+    """What a bundle of phases along each axis needs: its convolution, and which taps each phase has, in reverse."""
+
+    bundles: _Bundles
+    window: Slide
+    taps: np.ndarray
+
+
+@lru_cache(maxsize=64)
+def _parts(slide: Slide) -> tuple[list[list[_Bundle]], list[_Part]]:
+    """Each axis' bundles, and all combinations of them."""
+    axes = [_bundles(*numbers) for numbers in zip(*slide[:5], strict=True)]
+    cells = np.arange(prod(slide.kernel)).reshape(slide.kernel)
+    parts = []
+    for bundles in product(*axes):
+        phases = product(*(bundle.phases for bundle in bundles))
+        taps = [tuple(slice(p.first_tap, None, b.jump) for p, b in zip(each, bundles, strict=True)) for each in phases]
+        chosen = np.stack([np.flip(cells[each]).ravel() for each in taps])
+        parts.append(_Part(bundles, _window(slide.output, bundles), chosen))
+    return axes, parts
+
+
 def _window(sizes: tuple[int, ...], bundles: _Bundles) -> Slide:
     """How the turned kernel of a bundle slides over the outputs."""
     rows = []
@@ -109,19 +129,14 @@ def _window(sizes: tuple[int, ...], bundles: _Bundles) -> Slide:
 
 
 def _filters(
-    weight: np.ndarray, bias: np.ndarray | None, bundles: _Bundles, groups: int
+    weight: np.ndarray, bias: np.ndarray | None, part: _Part, groups: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The kernels of a bundle's phases: cells in reverse, channels changed for one another; and biases for each."""
-    outputs, channels = len(weight) // groups, weight.shape[1]
-    cells = np.arange(prod(weight.shape[2:])).reshape(weight.shape[2:])
-    phases = list(product(*(bundle.phases for bundle in bundles)))
-    taps = [tuple(slice(p.first_tap, None, b.jump) for p, b in zip(each, bundles, strict=True)) for each in phases]
-    chosen = np.stack([np.flip(cells[each]).ravel() for each in taps])
-    shape = groups * len(phases) * channels, outputs, *(bundle.taps for bundle in bundles)
-    kernels = _turned(weight, chosen, groups).reshape(shape)
+    outputs, channels, phases = len(weight) // groups, weight.shape[1], len(part.taps)
+    kernels = _turned(weight, part.taps, groups).reshape(groups * phases * channels, outputs, *part.window.kernel)
     if bias is None:
         return kernels, None
-    return kernels, np.repeat(bias.reshape(groups, 1, -1), len(phases), 1).ravel()
+    return kernels, np.repeat(bias.reshape(groups, 1, -1), phases, 1).ravel()
 
 
 def _turned(weight: np.ndarray, chosen: np.ndarray, groups: int) -> np.ndarray:
@@ -164,40 +179,63 @@ def _rows(lo: int, hi: int, length: int) -> Iterator[tuple[int, int, int]]:
         lo += n
 
 
-def _interleave(
-    parts: dict[_Bundles, np.ndarray], result: np.ndarray, axes: list[list[_Bundle]], slide: Slide, groups: int
-) -> None:
-    """The phases' results into their places: rows of phases that lie alike along all axes but the last are whole."""
-    base, item = min(map(address, parts.values()), default=0), result.itemsize
-    channels, outer = result.shape[1] // groups, steps(slide.size)
+class _Weave(NamedTuple):
+    """What the kernel is told about phases that lie alike along all axes but the last, whose rows become whole.
+
+    ``begins`` says which of the numbers are to be counted from which part's first one.
+    """
+
+    numbers: np.ndarray
+    begins: list[tuple[int, int]]
+    to: int
+    grain: int
+
+
+def _interleave(parts: list[np.ndarray], result: np.ndarray, slide: Slide, groups: int) -> None:
+    """The phases' results into their places."""
+    item, starts = result.itemsize, [address(part) for part in parts]
+    base, y, run = min(starts, default=0), address(result), kernel("phases.interleave", result.dtype)
+    for weave in _weaves(slide, result.shape[1] // groups):
+        numbers = weave.numbers.copy()
+        for place, part in weave.begins:
+            numbers[place] += (starts[part] - base) // item
+        these = split(len(result) * result.shape[1], weave.grain)
+        parallel(partial(run, base, y + weave.to * item, address(numbers)), these)
+
+
+@lru_cache(maxsize=64)
+def _weaves(slide: Slide, channels: int) -> list[_Weave]:
+    """How the results of phases, for so many channels in a group, go to their places."""
+    axes, parts = _parts(slide)
+    outer, number_of = steps(slide.size), {part.bundles: number for number, part in enumerate(parts)}
     rows = [[(bundle, phase) for bundle in axis for phase in bundle.phases] for axis in axes]
-    run = kernel("phases.interleave", result.dtype)
 
-    def source(chosen: tuple[tuple[_Bundle, _Phase], ...]) -> list[int]:
-        """Where a combination of phases begins, and how far apart its groups, channels, depths and heights are."""
+    def source(chosen: tuple[tuple[_Bundle, _Phase], ...]) -> tuple[int, list[int]]:
+        """A combination's part, where in it that begins, and how far apart its groups, channels and rows are."""
         bundles, phases = zip(*chosen, strict=True)
-        part = parts[bundles]
+        part = parts[number_of[bundles]]
         combinations = list(product(*(bundle.phases for bundle in bundles)))
-        inner, volume = steps(part.shape[2:]), prod(part.shape[2:])
+        inner, volume = steps(part.window.output), prod(part.window.output)
         begin = sum((phase.lo - bundle.lo) * step for (bundle, phase), step in zip(chosen, inner, strict=True))
-        begin += combinations.index(phases) * channels * volume + (address(part) - base) // item
-        return [begin, len(combinations) * channels * volume, volume, *_three(inner, 0)[:2]]
+        begin += combinations.index(phases) * channels * volume
+        return number_of[bundles], [begin, len(combinations) * channels * volume, volume, *_three(inner, 0)[:2]]
 
+    weaves = []
     for chosen in product(*rows[:-1]):
         counts = _three([phase.hi - phase.lo for _, phase in chosen] + [slide.size[-1]], 1)
         apart = _three([stride * step for stride, step in zip(slide.stride, outer, strict=True)], 0)
-        begin = 0
+        to = 0
         for (_, phase), step, before, size in zip(chosen, slide.stride, slide.before, outer, strict=False):
-            begin += (phase.start + phase.lo * step - before) * size
-        table = [*counts, channels, prod(slide.size), *apart[:2], slide.stride[-1]]
+            to += (phase.start + phase.lo * step - before) * size
+        numbers, begins = [*counts, channels, prod(slide.size), *apart[:2], slide.stride[-1]], []
         for cell in range(slide.stride[-1]):
             start = (cell + slide.before[-1]) % slide.stride[-1]
             found = [source((*chosen, last)) for last in rows[-1] if last[1].start == start]
-            table += found[0] if found else [-1] * 5
-        numbers = np.array(table, np.int64)
-        y, at = address(result) + begin * item, address(numbers)
-        grain = max(_SPREAD // prod(counts), 1)
-        parallel(partial(run, base, y, at), split(len(result) * result.shape[1], grain))
+            if found:
+                begins.append((len(numbers), found[0][0]))
+            numbers += found[0][1] if found else [-1] * 5
+        weaves.append(_Weave(np.array(numbers, np.int64), begins, to, max(_SPREAD // prod(counts), 1)))
+    return weaves
 
 
 def _three(numbers: Sequence[int], missing: int) -> list[int]:
