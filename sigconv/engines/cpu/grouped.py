@@ -93,7 +93,7 @@ class GroupedTaps(Taps):
                     doubtful.append((rows.start, rows.stop))
                     self.crowded = not np.isfinite(out[rows.start : rows.stop : 61]).any()
 
-        parallel(task, split(len(out) // tile, max(_WORK // (self.width * tile * step), 2 * _MOST), _MOST))
+        parallel(task, split(len(out) // tile, max(_WORK // (self.width * tile * step), 4 * _MOST), _MOST))
         return doubtful
 
     def _nothing_complete(self, source: np.ndarray) -> bool:
