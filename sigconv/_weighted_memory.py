@@ -26,7 +26,9 @@ def workspace(call: "Call") -> int:
         axes = correlations.told_apart(call.x, sliding)
         stored = call.dtype in (plan.dtype, call.x.dtype)
         if axes is not None and stored and (plan.method == "direct" or correlations.meets(call.x, sliding, axes)):
-            more = fours.numbers(sliding.span(axes.rows), call.w.size) if plan.method == "winograd" else 0
+            more = 0
+            if plan.method == "winograd" and axes.rows is not None:
+                more = fours.numbers(sliding.span(axes.rows), call.w.size)
             return _kernel(call, sliding, axes) + 4 * more * get_num_threads()
     axis, many = slabs.cut(sliding)
     whole = np.prod([max(sliding.seen(a), n) for a, n in enumerate(sliding.size) if a != axis], dtype=float)

@@ -27,6 +27,54 @@ class Space(NamedTuple):
         return self.turned + self.others
 
 
+class Passes:
+    """The tables of a filter, from the places of its cells and outputs alone; steps are 1."""
+
+    def __init__(self, dtype: np.dtype, where: tuple[Rows, Columns, Planes], out_bytes: int, large: bool) -> None:
+        rows, columns, planes = where
+        apart, block = columns.gap * columns.width, min(columns.out, _BLOCK)
+        self.dtype = dtype
+        self.space = space(rows.kernel, columns.kernel, apart, dtype)
+        self.work = sizes.ROWS * block * (rows.kernel + columns.kernel + _MOVE)
+        facts = {
+            sizes.DEEP: rows.kernel, sizes.TAPS: columns.kernel, sizes.APART: apart, sizes.OUT_COLUMNS: columns.out,
+            sizes.IN_COLUMNS: columns.size, sizes.BEFORE: columns.before, sizes.LEFT: len(columns.left),
+            sizes.BLOCK: block, sizes.OUT_BYTES: out_bytes,
+        }  # fmt: skip
+        self.jobs = []
+        for turn in range(min(rows.gap, len(rows.out))):  # rows that dilation skips do not meet
+            at, to = rows.at[turn :: rows.gap], rows.out[turn :: rows.gap]
+            pitch = int(to[1] - to[0]) if len(to) > 1 else 0
+            lines = large and pitch * out_bytes % 64 == 0
+            facts |= {sizes.OUT_ROWS: len(to), sizes.OUT_PITCH: pitch, sizes.PAST: lines}
+            tables = {
+                sizes.OF_PLANES: planes.at[:, 0], sizes.OF_OUT_PLANES: planes.out + to[0],
+                sizes.OF_LEFT: columns.left, sizes.OF_RIGHT: columns.right, sizes.OF_ROWS: at,
+            }  # fmt: skip
+            head = np.zeros(sizes.HEADER, np.int64)
+            head[list(facts)] = list(facts.values())
+            head[list(tables)] = np.cumsum([sizes.HEADER, *map(len, tables.values())])[:-1]
+            units = len(planes.at) * -(-len(to) // sizes.ROWS) * -(-columns.out // block)
+            self.jobs.append((np.concatenate([head, *tables.values()]), units))
+
+    def run(self, x: np.ndarray, down: np.ndarray, across: np.ndarray, cval: float, out: np.ndarray) -> None:
+        """out = x weighed by ``down`` along the rows and by ``across`` along the columns."""
+        source, target = (KINDS.get(kind.name, "real") for kind in (x.dtype, out.dtype))
+        both = kernel(f"passes.{source}_{target}", self.dtype)
+        at, weights_down, weights, to = (address(a) for a in (x, down, across, out))
+        beside = self.space.turned * self.dtype.itemsize
+        for table, units in self.jobs:
+            places = address(table)
+
+            def task(lo: int, hi: int, places: int = places) -> None:
+                numbers = scratch(1, self.space.total, self.dtype)[0]  # held until the kernel has returned
+                first = address(numbers)
+                second = first + beside
+                both(at, weights_down, weights, cval, to, places, lo, hi, first, second, second)
+
+            parallel(task, split(units, max(-(-units // _PARTS), _LEAST // self.work)))
+
+
 def run(
     x: np.ndarray,
     factors: tuple[np.ndarray, np.ndarray],
@@ -35,26 +83,7 @@ def run(
     out: np.ndarray,
 ) -> None:
     """out = x weighed by factors[0] along the rows and by factors[1] along the columns; steps are 1."""
-    rows, columns, planes = where
-    down, across = factors
-    dtype = down.dtype
-    need = space(len(down), len(across), columns.gap * columns.width, dtype)
-    kinds = (KINDS.get(kind.name, "real") for kind in (x.dtype, out.dtype))
-    both = kernel("_".join(("passes", *kinds)).replace("_", ".", 1), dtype)
-    block = min(columns.out, _BLOCK)
-    work = sizes.ROWS * block * (len(down) + len(across) + _MOVE)
-    places = [address(a) for a in (x, down, across)]
-    for turn in range(min(rows.gap, len(rows.out))):  # rows that dilation skips do not meet
-        at, to = rows.at[turn :: rows.gap], rows.out[turn :: rows.gap]
-        table = _table(at, to, columns, planes, (len(down), len(across), block), out)
-        units = len(planes.at) * -(-len(to) // sizes.ROWS) * -(-columns.out // block)
-
-        def task(lo: int, hi: int, table: np.ndarray = table) -> None:
-            numbers = scratch(1, need.total, dtype)[0]  # held until the kernel has returned
-            first, second = address(numbers), address(numbers[need.turned :])
-            both(*places, cval, address(out), address(table), lo, hi, first, second, second)
-
-        parallel(task, split(units, max(-(-units // _PARTS), _LEAST // work)))
+    Passes(factors[0].dtype, where, out.itemsize, out.nbytes > CACHED).run(x, *factors, cval, out)
 
 
 def space(down: int, across: int, apart: int, dtype: np.dtype) -> Space:
@@ -64,30 +93,3 @@ def space(down: int, across: int, apart: int, dtype: np.dtype) -> Space:
     group = max(lines, lanes) * apart
     turned = sizes.ROWS * ((across - 1) * apart + 4 * group + width)
     return Space(turned, max((2 * sizes.ROWS + down + lines) * width, sizes.ROWS * (width + 4 * group)))
-
-
-def _table(
-    at: np.ndarray,
-    to: np.ndarray,
-    columns: Columns,
-    planes: Planes,
-    shape: tuple[int, int, int],
-    out: np.ndarray,
-) -> np.ndarray:
-    """What the kernel is told; ``shape`` is (taps down, taps across, columns of a block)."""
-    down, across, block = shape
-    pitch = int(to[1] - to[0]) if len(to) > 1 else 0
-    facts = {
-        sizes.DEEP: down, sizes.TAPS: across, sizes.APART: columns.gap * columns.width, sizes.OUT_ROWS: len(to),
-        sizes.OUT_COLUMNS: columns.out, sizes.IN_COLUMNS: columns.size, sizes.BEFORE: columns.before,
-        sizes.LEFT: len(columns.left), sizes.BLOCK: block, sizes.OUT_PITCH: pitch, sizes.OUT_BYTES: out.itemsize,
-        sizes.PAST: out.nbytes > CACHED and pitch * out.itemsize % 64 == 0,
-    }  # fmt: skip
-    tables = {
-        sizes.OF_PLANES: planes.at[:, 0], sizes.OF_OUT_PLANES: planes.out + to[0], sizes.OF_LEFT: columns.left,
-        sizes.OF_RIGHT: columns.right, sizes.OF_ROWS: at,
-    }  # fmt: skip
-    head = np.zeros(sizes.HEADER, np.int64)
-    head[list(facts)] = list(facts.values())
-    head[list(tables)] = np.cumsum([sizes.HEADER, *map(len, tables.values())])[:-1]
-    return np.concatenate([head, *tables.values()])
