@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sigconv.checks import real_array, whole_number
+from sigconv.checks import is_half, real_array, whole_number
 from sigconv.geometry import Ints, Padding, Slide, convolution
 
 
@@ -21,21 +21,28 @@ class Answer(NamedTuple):
 
 
 def layer_input(axes: int, x: Any) -> tuple[np.ndarray, Answer]:
-    """``x`` as a contiguous float32 or float64 batch (N, C, *spatial), and what becomes of the result.
+    """``x`` as a contiguous batch (N, C, *spatial) of `layer_numbers`, and what becomes of the result."""
+    values, dtype = layer_numbers("x", x)
+    if values.ndim not in (axes + 1, axes + 2):
+        raise ValueError(f"x must be (N, C, {_axes(axes)}) or (C, {_axes(axes)}), got the shape {values.shape}")
+    answer = Answer(dtype, values.ndim == axes + 2)
+    batch = np.ascontiguousarray(values if answer.batched else values[np.newaxis])
+    if batch.shape[1] < 1:
+        raise ValueError(f"x must have at least 1 channel, got the shape {values.shape}")
+    if 0 in batch.shape[2:]:
+        raise ValueError(f"x must have cells along each spatial axis, got the shape {values.shape}")
+    return batch, answer
+
+
+def layer_numbers(name: str, x: Any) -> tuple[np.ndarray, np.dtype]:
+    """``x`` as an array of float32 or float64, and the dtype of what is made of it.
 
     Floats keep their precision, float16 is computed in float32; integers of up to 16 bits and bool become float32,
     larger ones float64. Nothing is copied where nothing changes.
     """
-    narrow = isinstance(x, np.ndarray) and x.dtype.kind in "iub" and x.dtype.itemsize <= 2 and type(x) is np.ndarray
-    values = x.astype(np.float32) if narrow else real_array("x", x)
-    half = getattr(x, "dtype", None) == np.float16
-    if values.ndim not in (axes + 1, axes + 2):
-        raise ValueError(f"x must be (N, C, {_axes(axes)}) or (C, {_axes(axes)}), got the shape {values.shape}")
-    answer = Answer(np.dtype(np.float16) if half else values.dtype, values.ndim == axes + 2)
-    batch = np.ascontiguousarray(values if answer.batched else values[np.newaxis])
-    if batch.shape[1] < 1:
-        raise ValueError(f"x must have at least 1 channel, got the shape {values.shape}")
-    return batch, answer
+    narrow = type(x) is np.ndarray and x.dtype.kind in "iub" and x.dtype.itemsize <= 2
+    values = x.astype(np.float32) if narrow else real_array(name, x)
+    return values, np.dtype(np.float16) if is_half(x) else values.dtype
 
 
 def layer_weight(axes: int, weight: Any, dtype: np.dtype) -> np.ndarray:

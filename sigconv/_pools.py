@@ -35,8 +35,6 @@ def images_of(axes: int, x: Any) -> Images:
     """``x`` as contiguous float32 or float64 images; see `layer_input`."""
     batch, answer = layer_input(axes, x)
     size = batch.shape[2:]
-    if 0 in size:
-        raise ValueError(f"x must have cells along each spatial axis, got the shape {batch.shape}")
     lead = batch.shape[:2] if answer.batched else batch.shape[1:2]
     return Images(stacked(batch, axes), size, lead, answer.dtype)
 

@@ -97,6 +97,12 @@ def real_array(name: str, x: Any) -> np.ndarray:
     return np.asarray(x, _real_dtype(name, x.dtype))
 
 
+def is_half(x: Any) -> bool:
+    """Whether ``x`` is an array of float16, in whatever order its bytes are."""
+    dtype = getattr(x, "dtype", None)
+    return isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize == 2
+
+
 def _real_dtype(name: str, dtype: np.dtype) -> np.dtype:
     if dtype.kind == "f":
         return np.dtype(np.float32 if dtype.itemsize <= 4 else np.float64)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sigconv.borders import border_name
-from sigconv.checks import axis_of, real_array
+from sigconv.checks import axis_of, is_half, real_array
 from sigconv.engines.cpu import running_filters
 from sigconv.engines.cpu.running_filters import Window
 from sigconv.geometry import per_axis
@@ -67,7 +67,7 @@ def uniform_filter(
     x = _numbers(x)
     windows = _windows(x.ndim, size, origin, axes)
     y = running_filters.means(x, windows, _border(border), _number(cval))
-    return y.astype(np.float16) if x.dtype == np.float16 else y
+    return y.astype(np.float16) if is_half(x) else y
 
 
 def minimum_filter(
@@ -151,7 +151,7 @@ def _extremes(
 def _numbers(x: Any) -> np.ndarray:
     """``x`` as a native array of float16, float32, float64, integers or bool."""
     x = np.asarray(x) if isinstance(x, (list, tuple, int, float)) else x
-    kept = type(x) is np.ndarray and (x.dtype.kind in "iub" or x.dtype == np.float16)
+    kept = type(x) is np.ndarray and (x.dtype.kind in "iub" or is_half(x))
     x = x.astype(x.dtype.newbyteorder("="), copy=False) if kept else real_array("x", x)
     if x.ndim == 0:
         raise ValueError(f"x must have at least one axis, got {x!r:.80}")

@@ -199,9 +199,9 @@ def _entries(matrix: Any) -> Any:
         if array.ndim != 2 or array.dtype.kind not in "iubfc":
             raise TypeError(f"matrix must hold numbers in rows and columns, got {array.dtype} of shape {array.shape}")
         matrix = array
-    matrix = sparse.csr_array(matrix, copy=True)
+    matrix = sparse.csr_array(matrix.astype(_kept(matrix.dtype)), copy=True)
     matrix.sum_duplicates()
-    return matrix.astype(_kept(matrix.dtype))
+    return matrix
 
 
 def _candidates(matrix: Any, shape: tuple[int, ...]) -> Iterator[tuple[np.ndarray, str, str]]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sigconv._layer_arguments import layer_numbers
 from sigconv._pools import (
     Images,
     divisors,
@@ -15,7 +16,7 @@ from sigconv._pools import (
     pool_powers,
     stacked,
 )
-from sigconv.checks import real_array, whole_number
+from sigconv.checks import whole_number
 from sigconv.engines.cpu import pools
 from sigconv.engines.cpu.pool_means import log_mean_exp_back, mapped
 from sigconv.engines.cpu.pool_windows import Windows, adaptive_back, adaptive_windows, windows_back, windows_of
@@ -41,11 +42,9 @@ def adaptive_pass(size: tuple[int, ...], output: tuple[int, ...]) -> Pass:
 
 def gradient_of(axes: int, grad_out: Any) -> Images:
     """``grad_out`` as images; float16 and integers as in the pools themselves."""
-    half = getattr(grad_out, "dtype", None) == np.float16
-    values = real_array("grad_out", grad_out)
+    values, dtype = layer_numbers("grad_out", grad_out)
     if values.ndim not in (axes + 1, axes + 2):
         raise ValueError(f"grad_out must have {axes + 1} or {axes + 2} axes, got the shape {values.shape}")
-    dtype = np.dtype(np.float16) if half else values.dtype
     return Images(stacked(values, axes), values.shape[-axes:], values.shape[:-axes], dtype)
 
 
