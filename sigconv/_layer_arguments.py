@@ -1,12 +1,13 @@
 """What layers share: their arrays as the engines take them, and the answer as the caller gave the input."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from sigconv.checks import is_half, real_array, whole_number
-from sigconv.geometry import Ints, Padding, Slide, convolution
+from sigconv.geometry import Ints, Padding, Slide, convolution, transposed
 
 
 class Answer(NamedTuple):
@@ -66,15 +67,36 @@ def layer_bias(bias: Any, channels: int, dtype: np.dtype) -> np.ndarray | None:
     return values
 
 
-_known = lru_cache(maxsize=256)(convolution)
+_known = {of: lru_cache(maxsize=256)(of) for of in (convolution, transposed)}
 
 
 def layer_slide(
     size: tuple[int, ...], kernel: tuple[int, ...], stride: Ints, padding: Padding, dilation: Ints
 ) -> Slide:
-    """How a layer's window slides; plain numbers, for which 1 and True are not one, are asked for again and again."""
-    plain = type(stride) is int and type(padding) is int and type(dilation) is int
-    return (_known if plain else convolution)(size, kernel, stride, padding, dilation)
+    """How a layer's window slides."""
+    return _slide(convolution, size, kernel, stride, padding, dilation)
+
+
+def layer_slide_back(
+    size: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: Ints,
+    padding: Padding,
+    output_padding: Ints,
+    dilation: Ints,
+) -> Slide:
+    """How a transposed layer's window slides."""
+    return _slide(transposed, size, kernel, stride, padding, output_padding, dilation)
+
+
+def _slide(of: Callable[..., Slide], *arguments: Any) -> Slide:
+    """The same shapes are asked for again and again."""
+    return (_known[of] if all(map(_is_plain, arguments)) else of)(*arguments)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether value is equal to nothing that might be refused, as 1 is to True."""
+    return type(value) in (int, str) or (type(value) is tuple and all(map(_is_plain, value)))
 
 
 def layer_groups(groups: Any, **channels: int) -> int:

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from sigconv._layer_arguments import layer_bias, layer_groups, layer_input, layer_weight
+from sigconv._layer_arguments import layer_bias, layer_groups, layer_input, layer_slide_back, layer_weight
 from sigconv.engines.cpu.transposed import transpose
-from sigconv.geometry import Ints, Padding, Slide, transposed
+from sigconv.geometry import Ints, Padding, Slide
 
 
 def conv_transpose1d(
@@ -180,5 +180,5 @@ def slide_back(
             f"weight must be ({x.shape[1]}, O / groups, ...) for {x.shape[1]} channels of x, "
             f"got the shape {weight.shape}"
         )
-    slide = transposed(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
+    slide = layer_slide_back(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation)
     return slide._replace(size=slide.output, output=slide.size)
