@@ -67,34 +67,6 @@ def store_some(_: Any, tile: Any, pointer: Any, at: Any, n: Any) -> Any:
     return types.none(tile, types.CPointer(tile.dtype), types.int64, types.int64), codegen
 
 
-def load_phase(dtype: Any, lanes: int, step: int, phase: int = 0) -> Callable[..., Any]:
-    """An intrinsic: one vector of pointer[at + phase], pointer[at + phase + step], ..
-
-    All ``step * lanes`` numbers from pointer[at] on are read, by loads that phases share. ``step`` is a power of two:
-    pairs of vectors are left with every other number until one vector is left.
-    """
-    tile = Tile(dtype, 1, lanes)
-
-    @intrinsic
-    def load_steps(_: Any, pointer: Any, at: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            p, i = args
-            vectors = [
-                builder.load(at_index(builder, p, i, k * lanes, tile.vector), align=tile.align) for k in range(step)
-            ]
-            kept = phase
-            while len(vectors) > 1:
-                mask = ir.Constant(ir.VectorType(_NUMBER, lanes), [2 * k + kept % 2 for k in range(lanes)])
-                pairs = zip(vectors[::2], vectors[1::2], strict=True)
-                vectors = [builder.shuffle_vector(a, b, mask) for a, b in pairs]
-                kept //= 2
-            return pack(builder, tile, vectors)
-
-        return tile(types.CPointer(dtype), types.int64), codegen
-
-    return load_steps
-
-
 def load_every(dtype: Any, lanes: int) -> Callable[..., Any]:
     """An intrinsic: one vector of pointer[at], pointer[at + step], .., number by number."""
     tile = Tile(dtype, 1, lanes)

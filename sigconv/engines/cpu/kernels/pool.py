@@ -31,8 +31,9 @@ def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., 
     load_every = p.load_every(real, lanes)
     load_big_some = p.load_some(real, lanes, kind.nothing, BIG)
     load_wide, load_wide_some = t.shape(real, 2 * BIG, lanes).load, p.load_some(real, lanes, kind.nothing, 2 * BIG)
-    spread_pair, load_pair_some = t.shape(real, 2, lanes).spread, p.load_some(real, lanes, 1.0, 2)
-    load_every_other, evens, odds = p.load_phase(real, lanes, 2), p.every_other(0), p.every_other(1)
+    _, _, load_pair, spread_pair, _ = t.shape(real, 2, lanes)
+    load_pair_some = p.load_some(real, lanes, 1.0, 2)
+    evens, odds = p.every_other(0), p.every_other(1)
     store, store_some, store_every_other = t.store, p.store_some, p.store_every_other
     ask_for = t.ask_for
     mul, div, root = t.mul, t.div, p.root
@@ -44,7 +45,7 @@ def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., 
         if stride == 1:
             return load(line, at)
         if stride == 2:
-            return load_every_other(line, at)
+            return evens(load_pair(line, at))
         return load_every(line, at, stride)
 
     @inlined

@@ -27,9 +27,10 @@ def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
     lanes = host().vector_bytes * 8 // real.bitwidth
     _, _, load, _, _ = t.shape(real, 1, lanes)
     _, _, load_places, _, _ = t.shape(types.int64, 1, lanes)
-    load_some, load_every_other = p.load_some(real, lanes), p.load_phase(real, lanes, 2)
+    load_some, evens = p.load_some(real, lanes), p.every_other(0)
+    load_pair, load_place_pair = t.shape(real, 2, lanes).load, t.shape(types.int64, 2, lanes).load
     load_every, places_every = p.load_every(real, lanes), p.load_every(types.int64, lanes)
-    places_every_other, ramp = p.load_phase(types.int64, lanes, 2), shuffles.ramp(1, lanes)
+    ramp = shuffles.ramp(1, lanes)
     greater, later_place, value_of, place_of = p.greater, p.later_place, p.winning_value, p.winning_place
     store, store_some = t.store, p.store_some
 
@@ -38,7 +39,7 @@ def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
         if stride == 1:
             return load(line, at)
         if stride == 2:
-            return load_every_other(line, at)
+            return evens(load_pair(line, at))
         return load_every(line, at, stride)
 
     @inlined
@@ -46,7 +47,7 @@ def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
         if stride == 1:
             return load_places(places, at)
         if stride == 2:
-            return places_every_other(places, at)
+            return evens(load_place_pair(places, at))
         return places_every(places, at, stride)
 
     @inlined
