@@ -17,15 +17,19 @@ from sigconv.engines.cpu.target import host
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.geometry import Slide
 
-_GAIN = 1.7  # times fewer products than outputs and cells of the window, at least
-_PARTS, _OUTPUTS, _PLACES, _WORK = 32, 16, 36, 2**21  # and all three: where it begins to pay
-_TILES = 256  # in a block
-_INPUTS, _PRODUCTS = 2**19, 2**21  # bytes of a block's inputs and of its sums of products, in all kinds
+# What a vector of tiles costs, in multiply-adds of vectors: to make an output of its products and to add those of parts
+# that are less tall or broad, for each output channel, and to mix its inputs, for each part.
+_GATHERED, _SMALLER, _MIXED = 95, 15, 150
+_GAIN = 1.16  # times quicker by this count, at least
+_PLACES, _WORK = 36, 2**21  # outputs of a channel, and of all channels for all parts, that make up for mixing weights
+_TILES, _PAIRS = (224, 448), 2**14  # in a block: the least that is enough, the most; and of those with parts
+_INPUTS, _PRODUCTS = 2**19, 2**21  # bytes of a chunk's inputs and of a block's sums of products, in all kinds
+_CHUNK = 32  # parts that are summed together, at least
 _SHARED = 2**23  # bytes of inputs of all blocks that are made beforehand
 _FEW = 2  # blocks of tiles for which weights are not made beforehand
 _TASKS = 4  # blocks that a layer has at least, where there are enough output channels
 _SHARE = 32  # output channels of a block, at least
-_MIXED = 2**15  # weights or inputs of a kind whose making is worth waking a thread for
+_TASK = 2**15  # weights or inputs of a kind whose making is worth waking a thread for
 _LINE = 16  # numbers in a cache line
 _BYTES = 4  # of a number
 
@@ -56,11 +60,12 @@ def pays(slide: Slide, channels: int, outputs: int, itemsize: int) -> bool:
         return False
     if any(cells <= (of.TAPS - 1) * step for cells, step in zip(slide.kernel, slide.stride, strict=True)):
         return False  # no part has all its kinds
-    parts = parts_of(slide.kernel, slide.stride)
-    gain = of.TILE**2 * prod(slide.kernel) / sum(prod(taps + 1 for taps in part.taps) for part in parts)
-    seen, places = len(parts) * channels, prod(slide.output)
-    enough = seen >= _PARTS and outputs >= _OUTPUTS and places >= _PLACES and seen * outputs * places >= _WORK
-    return gain >= _GAIN and enough
+    parts, places = parts_of(slide.kernel, slide.stride), prod(slide.output)
+    seen, width = len(parts) * channels, _whole(outputs, of.TOGETHER) / outputs
+    products = sum(prod(taps + 1 for taps in part.taps) for part in parts) * channels * width
+    ours = products + _GATHERED + _SMALLER * (len({part.taps for part in parts}) - 1) + _MIXED * seen / outputs
+    quicker = of.TILE**2 * prod(slide.kernel) * channels >= _GAIN * ours
+    return quicker and places >= _PLACES and seen * outputs * places >= _WORK * min(len(parts), 2)
 
 
 @dataclass(frozen=True)
@@ -218,7 +223,10 @@ def planned(samples: int, groups: int, channels: int, outputs: int, slide: Slide
     lanes = host().vector_bytes // _BYTES
     height, width = (-(-n // of.TILE) for n in slide.output)
     height *= samples
-    columns = -(-width // _TILES)
+    parts = channels * len(parts_of(slide.kernel, slide.stride))
+    fit = _PRODUCTS // (of.KINDS * outputs * _BYTES) - 2 * _LINE
+    tiles = min(max(min(_PAIRS // parts, fit), _TILES[0]), _TILES[1])
+    columns = -(-width // tiles)
     wide = -(-width // columns)
 
     def cost(rows: int) -> float:
@@ -230,14 +238,14 @@ def planned(samples: int, groups: int, channels: int, outputs: int, slide: Slide
             return ((bands - 1) * whole + part) / 2
         return bands // 2 * whole + bands % 2 * part
 
-    most = max(1, min(_TILES // wide, height))
+    most = max(1, min(tiles // wide, height))
     rows = min(range(most, max(most // 3, 1) - 1, -1), key=cost)
     layer = Layer(samples, groups, channels, outputs, slide, rows, wide, outputs, channels)
     of_part = of.KINDS * layer.apart * _BYTES
     many = -(-outputs // max(_PRODUCTS // of_part, of.TOGETHER))
     pieces = max(many, min(-(-_TASKS // (layer.blocks_of_tiles * groups)), outputs // _SHARE), 1)
     share = min(_whole(-(-outputs // pieces), of.TOGETHER), outputs)
-    return replace(layer, block_outputs=share, chunk=min(max(_INPUTS // of_part, of.TOGETHER), layer.parts))
+    return replace(layer, block_outputs=share, chunk=min(max(_INPUTS // of_part, _CHUNK), parts))
 
 
 class _Prepared(NamedTuple):
@@ -261,8 +269,8 @@ def _prepared(samples: int, groups: int, channels: int, outputs: int, slide: Sli
     return _Prepared(
         layer,
         *layer.tables(border),
-        split(weights, -(-_MIXED // (layer.parts * of.TOGETHER))),
-        split(inputs, -(-_MIXED // (of.KINDS * layer.apart))),
+        split(weights, -(-_TASK // (layer.parts * of.TOGETHER))),
+        split(inputs, -(-_TASK // (of.KINDS * layer.apart))),
         [0, *accumulate(layer.space)],
     )
 
