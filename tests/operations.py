@@ -19,6 +19,7 @@ from sigconv.borders import BORDERS
 
 SMALL = {1: (1, 3, 7, 9, 15, 16, 17, 31, 33, 63, 64, 65, 129), 2: (1, 3, 5, 7, 15, 16, 17, 33, 65), 3: (1, 3, 5, 9, 17)}
 LARGE = {1: (8191, 10007), 2: (97, 130, 133), 3: (18, 33)}
+ALONE = {1: (200_003,), 2: (401, 530), 3: (61, 70)}
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,9 @@ class Draw:
         drawn = self.each(axes, 1, 1, 2, 3)
         return drawn if self.strides else (1,) * axes
 
-    def sizes(self, axes: int, least: Any = 1) -> tuple[int, ...]:
-        drawn = self.each(axes, *(LARGE if self.large else SMALL)[axes])
+    def sizes(self, axes: int, least: Any = 1, alone: bool = False) -> tuple[int, ...]:
+        """Those of an array without channels may be larger."""
+        drawn = self.each(axes, *(ALONE if self.large and alone else LARGE if self.large else SMALL)[axes])
         return tuple(np.maximum(drawn, least).tolist())
 
     def lead(self, channels: int | None = None, batched: bool = False) -> tuple[int, ...]:
@@ -165,7 +167,7 @@ def weighted(draw: Draw) -> Call:
     if mode == "same":
         options["origin"] = tuple(draw.pick(0, -(n // 2), (n - 1) // 2) for n in span)
     w = draw.window(*kernel)
-    x = draw.numbers(*(3,) * extra, *draw.sizes(axes, span))
+    x = draw.numbers(*(3,) * extra, *draw.sizes(axes, span, alone=True))
     return Call((x, w), options, prod(kernel), max(1, np.abs(w).sum()), options["axes"], max(span))
 
 
@@ -174,7 +176,7 @@ def running(draw: Draw) -> Call:
     size = draw.kernel(axes, 9, 17)
     options = {"size": size, "border": draw.pick(None, *BORDERS), "cval": draw.pick(0, 1)}
     options |= {"origin": tuple(draw.pick(0, -(n // 2)) for n in size), "axes": tuple(range(extra, axes + extra))}
-    x = draw.numbers(*(3,) * extra, *draw.sizes(axes))
+    x = draw.numbers(*(3,) * extra, *draw.sizes(axes, alone=True))
     return Call((x,), options, prod(size), axes=options["axes"], span=max(size))
 
 
@@ -345,7 +347,7 @@ IMAGES: dict[str, Callable[[Draw], dict[str, Any]]] = {
 
 def image(draw: Draw, name: str) -> Call:
     channels = draw.pick((), (), (1,), (3,)) if name != "edges" else ()
-    x = draw.numbers(*draw.sizes(2), *channels)
+    x = draw.numbers(*draw.sizes(2, alone=True), *channels)
     options = {"border": draw.pick("mirror", *BORDERS), "cval": draw.pick(0, 1), **IMAGES.get(name, lambda _: {})(draw)}
     window = options.get("kernel", "")
     gain = GAINS.get(name, 9 if window in ("sobel_x", "sharpen") else 1)
@@ -354,7 +356,7 @@ def image(draw: Draw, name: str) -> Call:
 
 def image_pool(draw: Draw) -> Call:
     size = draw.kernel(2)
-    x = draw.numbers(*draw.sizes(2, size), *draw.pick((), (3,)))
+    x = draw.numbers(*draw.sizes(2, size, alone=True), *draw.pick((), (3,)))
     options = {"kind": draw.pick("max", "min", "mean"), "size": size, "stride": draw.stride(2)}
     options["padding"] = tuple(draw.pick(0, k // 2) for k in size)
     return Call((x,), options, prod(size), axes=(0, 1), span=max(size))

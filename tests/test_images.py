@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from image_oracle import INTEGERS, rounded, same_but_for_ties, seeds, shapes, spread, whole_image, windows
 from scipy import ndimage
 
-import sigconv as sc
 from sigconv import images
 from sigconv.borders import BORDERS
 from sigconv.images.kernels import NAMES
@@ -249,19 +248,6 @@ def test_any_layout_gives_the_same_and_nothing_is_changed(name, rng):
     np.testing.assert_allclose(
         call(x.astype(np.float16)).astype(float), call(x.astype(np.float16).astype(np.float64)), rtol=2e-3, atol=0.3
     )
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_any_number_of_threads_gives_the_same_bits(name, rng):
-    x = rng.normal(0, 1, (300, 400)).astype(np.float32)
-    threads = sc.get_num_threads()
-    try:
-        sc.set_num_threads(1)
-        one = EVERY[name](x)
-        sc.set_num_threads(3)
-        np.testing.assert_array_equal(one, EVERY[name](x))
-    finally:
-        sc.set_num_threads(threads)
 
 
 @pytest.mark.parametrize(
