@@ -3,11 +3,23 @@
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from sigconv.engines.cpu import fours, two_passes
-from sigconv.engines.cpu.sliding_jobs import CACHED, KINDS, Job, Layout, columns_of, planes_of, rows_of
+from sigconv.engines.cpu.sliding_jobs import (
+    CACHED,
+    KINDS,
+    Columns,
+    Job,
+    Layout,
+    Planes,
+    Rows,
+    columns_of,
+    planes_of,
+    rows_of,
+)
 from sigconv.sliding import Sliding
 
 _KEPT = 64  # plans that are kept for the next call of the same kind
@@ -79,12 +91,19 @@ def correlate(
     """out = x correlated with w, both of which the kernel takes."""
     if out.size == 0:
         return
+    for job in _remembered(_jobs, x, out, sliding, border, axes, w.dtype):
+        job.run(x, w, out, cval)
+
+
+def _remembered(
+    plan: Any, x: np.ndarray, out: np.ndarray, sliding: Sliding, border: str, axes: Axes, dtype: np.dtype
+) -> Any:
+    """A plan, kept for the next call of the same kind where its tables are small."""
     cells = prod(sliding.output[a] * sliding.kernel[a] for a in axes.planes)
     cells += 0 if axes.rows is None else sliding.seen(axes.rows)
     small = max(cells, *sliding.dilation, *sliding.kernel) <= _FEW_PLACES
-    jobs = _jobs if small else _jobs.__wrapped__
-    for job in jobs(Layout.of(x), Layout.of(out), sliding, border, axes, w.dtype):
-        job.run(x, w, out, cval)
+    plan = plan if small else plan.__wrapped__
+    return plan(Layout.of(x), Layout.of(out), sliding, border, axes, dtype)
 
 
 @lru_cache(_KEPT)
@@ -94,10 +113,9 @@ def _jobs(x: Layout, out: Layout, sliding: Sliding, border: str, axes: Axes, dty
     every = gap if gap > 1 and sliding.stride[axes.rows] == 1 else 1  # type: ignore[index]
     columns = columns_of(x, out, sliding, axes.columns, axes.width, border)
     planes = planes_of(x, out, sliding, axes.planes, border)
-    large = prod(out.shape) * out.itemsize > CACHED
     turns = range(every if axes.rows is None else min(every, sliding.output[axes.rows]))
     rows = [rows_of(x, out, sliding, axes.rows, border, turn, every) for turn in turns]
-    return [Job(dtype, part, columns, planes, out.itemsize, large=large) for part in rows]
+    return [Job(dtype, part, columns, planes, out.itemsize, large=_large(out)) for part in rows]
 
 
 def meets(x: np.ndarray, sliding: Sliding, axes: Axes) -> bool:
@@ -121,10 +139,21 @@ def correlate_fours(
     x: np.ndarray, w: np.ndarray, sliding: Sliding, border: str, cval: float, out: np.ndarray, axes: Axes
 ) -> None:
     """`correlate` where `products_of_fours` are any."""
+    where = _places(x, out, sliding, border, axes)
+    fours.run(x, w.reshape(where[0].kernel, -1), where, cval, out)
+
+
+def _places(
+    x: Layout | np.ndarray, out: Layout | np.ndarray, sliding: Sliding, border: str, axes: Axes
+) -> tuple[Rows, Columns, Planes]:
     rows = rows_of(x, out, sliding, axes.rows, border)
     columns = columns_of(x, out, sliding, axes.columns, axes.width, border)
-    planes = planes_of(x, out, sliding, axes.planes, border)
-    fours.run(x, w.reshape(rows.kernel, -1), (rows, columns, planes), cval, out)
+    return rows, columns, planes_of(x, out, sliding, axes.planes, border)
+
+
+def _large(out: Layout) -> bool:
+    """Whether a result is written past the cache."""
+    return prod(out.shape) * out.itemsize > CACHED
 
 
 def correlate_each(
@@ -140,8 +169,11 @@ def correlate_each(
     assert a is not None
     rest = np.prod([factors[c].item() for c in (*axes.planes, *axes.columns[1:])])
     along_rows, along_columns = (factors[a] * rest).astype(factors[a].dtype).ravel(), factors[b].ravel()
-    columns = columns_of(x, out, sliding, axes.columns, axes.width, border)
-    planes = planes_of(x, out, sliding, axes.planes, border)
-    rows = rows_of(x, out, sliding, a, border)
-    two_passes.run(x, (along_rows, along_columns), (rows, columns, planes), cval, out)
+    passes = _remembered(_passes, x, out, sliding, border, axes, along_rows.dtype)
+    passes.run(x, along_rows, along_columns, cval, out)
     return True
+
+
+@lru_cache(_KEPT)
+def _passes(x: Layout, out: Layout, sliding: Sliding, border: str, axes: Axes, dtype: np.dtype) -> two_passes.Passes:
+    return two_passes.Passes(dtype, _places(x, out, sliding, border, axes), out.itemsize, _large(out))

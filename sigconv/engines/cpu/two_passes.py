@@ -7,7 +7,7 @@ import numpy as np
 from sigconv.engines.cpu import pass_sizes as sizes
 from sigconv.engines.cpu.compile import address, kernel
 from sigconv.engines.cpu.scratch import scratch
-from sigconv.engines.cpu.sliding_jobs import CACHED, KINDS, Columns, Planes, Rows
+from sigconv.engines.cpu.sliding_jobs import KINDS, Columns, Planes, Rows
 from sigconv.engines.cpu.target import host
 from sigconv.engines.cpu.threads import parallel, split
 
@@ -73,17 +73,6 @@ class Passes:
                 both(at, weights_down, weights, cval, to, places, lo, hi, first, second, second)
 
             parallel(task, split(units, max(-(-units // _PARTS), _LEAST // self.work)))
-
-
-def run(
-    x: np.ndarray,
-    factors: tuple[np.ndarray, np.ndarray],
-    where: tuple[Rows, Columns, Planes],
-    cval: float,
-    out: np.ndarray,
-) -> None:
-    """out = x weighed by factors[0] along the rows and by factors[1] along the columns; steps are 1."""
-    Passes(factors[0].dtype, where, out.itemsize, out.nbytes > CACHED).run(x, *factors, cval, out)
 
 
 def space(down: int, across: int, apart: int, dtype: np.dtype) -> Space:
