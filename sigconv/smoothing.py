@@ -72,7 +72,7 @@ def smooth(
     period : float, optional
         Values are angles that wrap at this number (360): the direction of the weighted vector sum, in [0, period).
     method : {"direct", "fft"}
-        "direct" sums each window by itself; in float32, from 64 taps on, neighbouring outputs share multiplications,
+        "direct" sums each window by itself; in float32, from 96 taps on, neighbouring outputs share multiplications,
         which about doubles the rounding error. "fft" filters windows counted in samples by overlap-add: faster for
         thousands of taps, but rounding then depends on far samples, and an infinite or huge one is felt beyond its
         window.

@@ -1,21 +1,24 @@
 """Many taps in float32, summed in groups of four counted from the start: accuracy, bits, and what is missing."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
 from cases import assert_same_bits, samples
 from hypothesis import given
 from hypothesis import strategies as st
+from test_kernels import assembly
 
 import sigconv as sc
 from sigconv.engines.cpu import build
 from sigconv.engines.cpu.grouped import FEWEST
+from sigconv.engines.cpu.target import host
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
 EPS, LARGEST = np.finfo(np.float32).eps, np.finfo(np.float32).max
-TAPS = (64, 65, 66, 67, 68, 71, 127, 129, 258)
+TAPS = (96, 97, 98, 99, 100, 103, 127, 129, 258)
 HARD = (np.nan, np.inf, -np.inf, LARGEST, -LARGEST, 1e30, 1e-42)
 
 
@@ -67,7 +70,7 @@ def test_rounding_stays_within_what_a_chain_may_lose(taps, rng):
 
 def test_rounding_is_a_small_multiple_of_the_chain(chain, rng):
     x = rng.standard_normal(50_000).astype(np.float32)
-    for taps in (64, 127, 1023):
+    for taps in (96, 127, 1023):
         w = window(taps)
         exact = np.convolve(x.astype(float), w.weights(), "valid")
         ours, theirs = (np.sqrt(np.mean((f(x, w)[taps - 1 :] - exact) ** 2)) for f in (sc.smooth, chain))
@@ -101,6 +104,15 @@ def sessions(draw):
     return window(taps), channels, x if channels else x[:, 0], cuts, policies
 
 
+@pytest.mark.parametrize("channels", [None, 3, 9])
+def test_long_pieces_are_summed_where_they_lie(channels, rng):
+    n = 90_000 if channels is None else 12_000
+    x = samples(rng, n * (channels or 1), 1e-4, np.float32).reshape(n, *([channels] * bool(channels)))
+    for taps, first in itertools.product((96, 130), (1, 2, 3, 200)):
+        stream = sc.Smoother(window(taps), channels=channels, dtype="float32")
+        assert_same_bits(fed(stream, x, [first, first + n // 3, n - 2]), sc.smooth(x, window(taps), axis=0))
+
+
 @given(sessions())
 def test_pieces_cut_anywhere_give_the_bits_of_one_call(session):
     w, channels, x, cuts, policies = session
@@ -116,7 +128,7 @@ def test_pieces_cut_anywhere_give_the_bits_of_one_call(session):
 
 def test_samples_one_by_one(rng):
     x = samples(rng, 700, 0.003, np.float32)
-    for taps in (64, 67, 130):
+    for taps in (96, 99, 130):
         stream = sc.Smoother(window(taps), dtype="float32")
         assert_same_bits(np.concatenate([stream.process(x[i : i + 1]) for i in range(700)]), sc.smooth(x, window(taps)))
 
@@ -125,7 +137,7 @@ def test_samples_one_by_one(rng):
 @pytest.mark.parametrize("value", HARD)
 def test_a_sample_touches_only_the_windows_that_hold_it(policy, value, chain, rng):
     clean = rng.standard_normal(2500).astype(np.float32)
-    for taps, at in itertools.product((64, 65, 127, 130), (1200, 1201, 1202, 1203)):
+    for taps, at in itertools.product((96, 97, 127, 130), (1200, 1201, 1202, 1203)):
         x = clean.copy()
         x[at] = value
         w = window(taps)
@@ -143,7 +155,7 @@ def test_a_sample_touches_only_the_windows_that_hold_it(policy, value, chain, rn
 
 def test_nothing_overflows_that_need_not(chain):
     signs = np.where(np.arange(3000) // 3 % 2, 1, -1)
-    for taps in (64, 127):
+    for taps in (96, 127):
         w = sc.windows.custom(np.ones(taps))
         for x in (np.full(3000, LARGEST), signs * LARGEST):
             x = (x * 0.99).astype(np.float32)
@@ -157,7 +169,7 @@ def test_nothing_overflows_that_need_not(chain):
 def test_windows_with_something_missing_are_the_chains(missing, chain, rng):
     x = rng.standard_normal(120_000).astype(np.float32)
     x[rng.random(x.size) < missing] = np.nan
-    for taps in (64, 127):
+    for taps in (96, 127):
         y, direct = sc.smooth(x, window(taps)), chain(x, window(taps))
         incomplete = np.convolve(np.isnan(x), np.ones(taps))[: x.size] > 0.5
         incomplete[: taps - 1] = True
@@ -182,7 +194,7 @@ def test_any_number_of_threads_gives_the_same_bits(rng):
 
 def test_layouts_change_no_bit(rng):
     x = rng.standard_normal((5, 2100)).astype(np.float32)
-    for taps in (64, 127):
+    for taps in (96, 127):
         rows = np.array([sc.smooth(row, window(taps)) for row in x])
         assert_same_bits(sc.smooth(x, window(taps)), rows)
         assert_same_bits(sc.smooth(np.ascontiguousarray(x.T), window(taps), axis=0), rows.T)
@@ -195,3 +207,11 @@ def test_fewer_taps_and_float64_stay_with_the_chain(chain, rng):
     assert_same_bits(sc.smooth(x, window(200)), chain(x, window(200)))
     few = window(FEWEST - 1)
     assert_same_bits(sc.smooth(x.astype(np.float32), few), chain(x.astype(np.float32), few))
+
+
+@pytest.mark.parametrize("name", ["fast_fir.series", "fast_fir.columns"])
+def test_the_kernels_multiply_and_add_whole_registers(name, monkeypatch):
+    if not {"fma", "avx2"} <= host().features:
+        pytest.skip("this CPU has no vectors of fused multiply-adds that go by these names")
+    fused = re.findall(r"\bvfmadd\d*ps\b.*%ymm\d+", assembly(name, "float32", monkeypatch))
+    assert len(fused) >= 100  # four taps, three, two and one, for twelve vectors

@@ -10,7 +10,7 @@ from sigconv.engines.cpu.taps import TURNS, fold, group_lanes
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.plan import Policy
 
-FEWEST = 64  # taps from which on groups are worth their while
+FEWEST = 96  # taps from which on groups are worth their while, also where pieces are short
 _MOST = 50  # tiles in a row: streams stay in the second cache, and lanes do not start a multiple of 4096 bytes apart
 _WORK = 2**25  # about so many multiplications make a range
 
@@ -27,6 +27,7 @@ class GroupedTaps(Taps):
         by_age = np.empty_like(self.w)
         by_age[self.order] = self.w
         self.recent, self.folded = fold(by_age)
+        self.places = address(self.folded), self.folded.shape[1], address(self.recent), len(self.recent)
         self.crowded = False  # whether the last sums were in vain: a guess that decides where to look, and no bit
         self.lanes = group_lanes()
         self.tile = TURNS * self.lanes  # rows that a lane sums at once
@@ -41,16 +42,17 @@ class GroupedTaps(Taps):
                 out[:, c] = column[:, 0]
         else:
             doubtful = self._sum(source, out)
-        step = self.channels
-        self.convolve(piece, out, self.omit, [(lo * step, hi * step) for lo, hi in sorted(set(doubtful))])
+        if doubtful:
+            step = self.channels
+            self.convolve(piece, out, self.omit, [(lo * step, hi * step) for lo, hi in sorted(set(doubtful))])
 
     def _sum(self, source: np.ndarray, out: np.ndarray) -> list[tuple[int, int]]:
         """Outputs of one series, or of as many as there are lanes; the ranges of rows that may hold some not finite."""
         rows, tile = len(out), self.tile * (self.lanes if out.shape[1] == 1 else 1)
-        begin = -self.rows % 4 + 4  # the kernel reads four rows before the first window
-        end = begin + max(rows - begin, 0) // tile * tile
-        if begin == end:
+        if rows < _MOST * tile:  # three calls cost more than a copy
             return self._sum_alone(source, out, 0, rows, tile)
+        begin = -self.rows % 4 + 4  # the kernel reads four rows before the first window
+        end = begin + (rows - begin) // tile * tile
         doubtful = self._sum_tiles(source[begin - 4 :], out[begin:end], tile)
         doubtful = [(begin + lo, begin + hi) for lo, hi in doubtful]
         for lo, hi in ((0, begin), (end, rows)):
@@ -70,9 +72,9 @@ class GroupedTaps(Taps):
 
     def _sum_tiles(self, source: np.ndarray, out: np.ndarray, tile: int) -> list[tuple[int, int]]:
         """Whole tiles of ``tile`` rows, from a group's first on; ``source`` starts four rows before its window."""
-        lanes, groups, step = self.lanes, self.folded.shape[1], out.shape[1]
+        lanes, step = self.lanes, out.shape[1]
         kernel = self.kernel("fast_fir.series" if step == 1 else "fast_fir.columns")
-        x, y, w, recent = (address(a) for a in (source, out, self.folded, self.recent))
+        x, y = address(source), address(out)
         columns = [0] if step == 1 else sorted({min(c, step - lanes) for c in range(0, step, lanes)})
         doubtful = []
 
@@ -82,11 +84,11 @@ class GroupedTaps(Taps):
                 out[rows] = np.nan
                 doubtful.append((rows.start, rows.stop))
                 return
-            pitch = lanes * (groups + min(hi - lo, _MOST) * self.tile // 4)
+            pitch = lanes * (self.folded.shape[1] + min(hi - lo, _MOST) * self.tile // 4)
             space = scratch(1, (4 + 5 * self.tile) * lanes + 9 * pitch, self.dtype)[0]
             for c in columns:
                 kernel(
-                    x, (self.width + 3 + lo * tile) * step + c, step, w, groups, recent, len(self.recent),
+                    x, (self.width + 3 + lo * tile) * step + c, step, *self.places,
                     y, lo * tile * step + c, hi - lo, _MOST, address(space), pitch,
                 )  # fmt: skip
                 if space[3 * lanes : 4 * lanes].any():  # NaN is true
