@@ -56,13 +56,14 @@ def _tall(name: str, x: np.ndarray, place: int, axis: Axis, power: int) -> np.nd
     window = axis.row or Row(1, 1, 1, 0)
     arrays, rows, columns = prod(x.shape[: place + 1]), axis.size, prod(x.shape[place + 2 :])
     strip = min(max(_STRIP // window.kernel // 64, 1) * 64, columns)
+    pitch = -(-strip // _LANES) * _LANES + 4 * _LANES
     blocks = ((output[place + 1] - 1) * window.stride + window.kernel) // window.kernel
     whole = (rows, columns, output[place + 1], window.kernel, window.stride, window.before, strip)
     source, target = address(x), address(out)
 
     def task(lo: int, hi: int) -> None:
-        ends = scratch(window.kernel + 1, strip + 4 * _LANES, x.dtype)
-        run(source, target, *whole, ends.shape[1], power, address(ends), lo, hi)
+        (ends,) = scratch(1, (window.kernel + 1) * pitch, x.dtype)
+        run(source, target, *whole, pitch, power, address(ends), lo, hi)
 
     parallel(task, split(arrays * -(-columns // strip) * blocks, max(_GRAIN // (2 * window.kernel * strip), 1)))
     return out
@@ -84,9 +85,8 @@ def _run(name: str, x: np.ndarray, windows: Windows, rows: np.ndarray, columns: 
     room = windows.room
 
     def task(lo: int, hi: int) -> None:
-        lines = scratch(2, room, x.dtype)
-        line = address(lines)
-        run(*fixed, line, line + lines.strides[0], lo, hi)
+        line, spare = scratch(2, room, x.dtype)
+        run(*fixed, address(line), address(spare), lo, hi)
 
     parallel(task, _ranges(len(x), windows))
     return out
@@ -140,7 +140,8 @@ def _spread(x: np.ndarray, windows: Windows, over: float) -> np.ndarray:
     width = int(max(plan[2, 0] * steps[2], sizes[2] + before[2])) + 4 * _LANES
 
     def task(lo: int, hi: int) -> None:
-        run(*fixed, over, address(scratch(1, width, x.dtype)), lo, hi)
+        (line,) = scratch(1, width, x.dtype)
+        run(*fixed, over, address(line), lo, hi)
 
     cells = int(steps[0] * steps[1] * sizes[2])
     parallel(task, split(len(x) * int(groups[0] * groups[1]), max(_GRAIN // max(cells, 1), 1)))
