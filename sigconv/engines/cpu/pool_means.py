@@ -7,6 +7,7 @@ are worked on in float32, all else in float64. Which way an image goes depends o
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import prod
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def mapped(function: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.nd
 
 def _alike(x: np.ndarray, beta: float) -> Iterator[tuple[np.ndarray | slice, str, np.dtype]]:
     """Images that are worked on together, as their numbers; how, and in which precision."""
-    flat = x.reshape(len(x), -1)
+    flat = x.reshape(len(x), prod(x.shape[1:]))
     with np.errstate(all="ignore"):
         spread = (np.fmax.reduce(flat, 1).astype(np.float64) - np.fmin.reduce(flat, 1)) * abs(beta)
     ways = np.where(spread <= _LINEAR, "mean", np.where(spread <= _SMALL, "expm1", "exp"))
