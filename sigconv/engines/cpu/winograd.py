@@ -295,15 +295,15 @@ def add_products(
     ready_weights, ready_inputs, told = address(weights), address(inputs), address(finite)
 
     def make_weights(lo: int, hi: int) -> None:
-        turned = scratch(1, layer.turned, x.dtype)
+        turned = scratch(1, layer.turned, x.dtype)[0]
         mix_weights(filters, outputs, address(turned), ready_weights, *known[:2], lo, hi)
 
     def make_inputs(lo: int, hi: int) -> None:
-        planes = scratch(1, rooms[3] - rooms[2], x.dtype)
+        planes = scratch(1, rooms[3] - rooms[2], x.dtype)[0]
         mix_inputs(source, address(planes), ready_inputs, *known, lo, hi)
 
     def add(lo: int, hi: int) -> None:
-        space = scratch(1, rooms[-1], x.dtype)  # held until the kernel has returned
+        space = scratch(1, rooms[-1], x.dtype)[0]  # held until the kernel has returned
         kinds, turned, planes, seen, products = (address(space) + room * _BYTES for room in rooms[:-1])
         kinds, seen = ready_weights if of_weights else kinds, ready_inputs if of_inputs else seen
         run(source, filters, start, target, kinds, turned, planes, seen, products, told, *known, lo, hi)
