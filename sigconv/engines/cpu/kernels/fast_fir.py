@@ -10,8 +10,8 @@ Duhamel 1991). Only samples are subtracted, and only those in an output's own wi
 exactly zero, and what a window does not hold leaves no trace.
 
 The price is rounding. Against one chain of multiply-adds the error is about 2 times as large for noise, 1.5 times for
-noise on a level far from zero, and 25 times for a signal that changes sign with every sample; even then it is no
-larger, in units of eps * sum |w| * max |x|, than a chain's for a constant. Differences may overflow where the output
+noise on a level far from zero, and 25 times for a signal that changes sign with every sample, which sums to nearly
+nothing; even then, of a thousand taps, it is some 30 eps * sum |w| * max |x|. Differences may overflow where the output
 would not: such outputs, like those with something missing, are not finite, and are for `fir.smooth` to mend.
 """
 
