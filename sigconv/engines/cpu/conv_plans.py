@@ -24,7 +24,7 @@ _NEAR = 2**19  # bytes of laid-out input that stay in a core's second cache besi
 _PLACES = 480  # outputs of a channel in a block
 _TASKS = 4  # blocks that a layer has at least, where there are enough output channels
 _SHARE = {DIRECT: 32, COLUMNS: 64, CELLS: 128}  # as many as make up for laying out a block's input
-WORK = 2**22  # multiply-adds worth waking a thread for
+_WORK = 2**22  # multiply-adds worth waking a thread for
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ def prepared(
 ) -> Prepared:
     """A layer's plan and tables; the layers of a network are asked for again and again."""
     layer = planned(samples, groups, channels, outputs, itemsize, slide)
-    least = max(1, -(-layer.blocks // 64), -(-WORK // layer.work))
+    least = max(1, -(-layer.blocks // 64), -(-_WORK // layer.work))
     grain = -(-layer.blocks // max(layer.blocks // least, 1))
     maps, facts = layer.maps(border)
     tables = [maps, layer.places().astype(np.int64), facts, layer.table()]

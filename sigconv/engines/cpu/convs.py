@@ -8,7 +8,7 @@ import numpy as np
 
 from sigconv.engines.cpu import depthwise
 from sigconv.engines.cpu.compile import address, kernel
-from sigconv.engines.cpu.conv_plans import WORK, planned, prepared
+from sigconv.engines.cpu.conv_plans import planned, prepared
 from sigconv.engines.cpu.conv_sizes import (
     BLOCK_CHANNELS,
     BLOCK_COLUMNS,
@@ -26,7 +26,7 @@ from sigconv.geometry import Slide
 
 _DENSE = 256  # samples that are turned to lie side by side
 _SMALL = {4: 1024, 8: 64}  # by the bytes of a number: outputs of a channel, at most, that fill vectors badly themselves
-_BESIDE = 2**20  # bytes of samples that are laid side by side
+_BESIDE, _PART = 2**21, 3 * 2**21  # bytes of samples side by side; multiply-adds for which they are worth a thread
 
 
 def convolve(
@@ -122,7 +122,7 @@ def _side_by_side(x: tuple[int, ...], weight: tuple[int, ...], slide: Slide, ite
     """How many samples lie side by side: so many that it is worth a thread, but no more than lie in its cache."""
     samples, places, lanes = x[0], prod(slide.output), host().vector_bytes // itemsize
     each = (prod(x[1:]) + weight[0] * places) * itemsize
-    most, least = max(_BESIDE // each, lanes), max(-(-WORK // (places * prod(weight))), lanes)
+    most, least = max(_BESIDE // each, lanes), max(-(-_PART // (places * prod(weight))), lanes)
     parts = -(-samples // max(min(most, samples), 1))
     if parts % 2 and samples // (parts + 1) >= least:
         parts += 1
