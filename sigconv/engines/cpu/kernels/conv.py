@@ -55,7 +55,7 @@ def _strip(real: types.Float, rows: int) -> Callable[..., Any]:
 
 def _multiplier(real: types.Float) -> Callable[..., Any]:
     """A function that adds some channels' part to the sums of some outputs."""
-    eight, two, one = (_strip(real, rows) for rows in (8, 2, 1))
+    eight, four, two, one = (_strip(real, rows) for rows in (8, 4, 2, 1))
 
     @inlined
     def multiply(u, line, lines, n, places, taps, w, first, step, bias, channel, outputs, fresh, y, to, row, apart):
@@ -65,6 +65,9 @@ def _multiplier(real: types.Float) -> Callable[..., Any]:
             if o + 8 <= outputs:
                 eight(u, line, lines, n, places, taps, w, w_at, step, bias, channel + o, fresh, y, y_at, row, apart)
                 o += 8
+            elif o + 4 <= outputs:
+                four(u, line, lines, n, places, taps, w, w_at, step, bias, channel + o, fresh, y, y_at, row, apart)
+                o += 4
             elif o + 2 <= outputs:
                 two(u, line, lines, n, places, taps, w, w_at, step, bias, channel + o, fresh, y, y_at, row, apart)
                 o += 2
