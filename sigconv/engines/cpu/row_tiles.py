@@ -26,18 +26,19 @@ class RowShape(NamedTuple):
     row: tuple[Callable[..., Any], ...]
 
 
-def row_shape(dtype: Any, rows: int, columns: int, lanes: int, source: str = "real") -> RowShape:
+def row_shape(dtype: Any, rows: int, columns: int, lanes: int, source: str = "real", taps: int = 0) -> RowShape:
     """Constructors for tiles of ``rows`` x ``columns`` vectors of ``lanes`` numbers.
 
     ``fma(first, last)(tile, x, at, w, j, n, places, of, close)`` adds x[at + places[of + b] + ..] times the weight
     w[j + b - (r - first) * n] to the rows r in [first, last), for b = 0, 1, .. n - 1 in this order. Where the places
     are ``close``, 0, 1, .. n - 1, what is loaded for several b is shifted in registers: a vector that lies across two
     cache lines is slow to load. Integers, for which ``source`` is the name of their dtype and x a pointer to bytes, are
-    short enough to be loaded for each b. ``row[r]`` is a row as a plain tile.
+    short enough to be loaded for each b. Where ``taps`` are given, n is that number and they are close: there is then
+    nothing to decide. ``row[r]`` is a row as a plain tile.
     """
     tile = Tile(dtype, rows * columns, lanes)
     pointer, places = types.CPointer(dtype), types.CPointer(types.int64)
-    whole_numbers = source in _INTEGERS
+    whole_numbers, known = source in _INTEGERS, taps
 
     def fma_rows(first: int, last: int) -> Callable[..., Any]:
         def add(builder: Any, sums: list[Any], x: Any, places: list[Any], w: Any, j: Any, n: Any, taps: int) -> None:
@@ -87,6 +88,9 @@ def row_shape(dtype: Any, rows: int, columns: int, lanes: int, source: str = "re
                         places = [builder.add(i, builder.load(builder.gep(table, [b]))) for b in begins]
                     add(builder, sums, p, places, weights, builder.add(first_weight, of), many, taps)
 
+                if known:
+                    some(done, known)
+                    return pack(builder, tile, [builder.load(total) for total in sums])
                 with cgutils.for_range_slice(builder, done, whole, ir.Constant(number, _SHARING), number) as (b, _):
                     some(b, _SHARING)
                 done = whole

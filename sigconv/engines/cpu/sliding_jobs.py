@@ -134,10 +134,11 @@ def tile_width(rows: int, itemsize: int) -> int:
 
 
 @cache
-def _kernel_names(rows: int, source: np.dtype, target: np.dtype) -> list[str]:
+def _kernel_names(rows: int, three: bool, source: np.dtype, target: np.dtype) -> list[str]:
     kinds = [KINDS.get(dtype.name, "real") for dtype in (source, target)]
-    names = ["rows"] if kinds[0] == "real" else ["inside", "rows"]
-    return ["_".join((f"correlate.{name}{rows}", *kinds)) for name in names]
+    first, *others = ["rows"] if kinds[0] == "real" else ["inside", "rows"]
+    names = ["_".join((f"correlate.{name}{rows}", *kinds)) for name in (first, *others)]
+    return [names[0] + "_3" * three, *names[1:]]
 
 
 class Job:
@@ -158,6 +159,7 @@ class Job:
         self.dtype = dtype
         shared = rows.step == rows.gap == 1 and rows.kernel >= 3
         self.tile_rows = 4 if shared else 1
+        self.three, self.close = shared and columns.kernel == 3, columns.step * columns.gap * columns.width == 1
         width = tile_width(self.tile_rows, dtype.itemsize)
         step, numbers = columns.step, columns.gap * columns.width
         reach = (columns.kernel - 1) * columns.gap // step if step > 1 else (columns.kernel - 1) * numbers
@@ -197,7 +199,8 @@ class Job:
 
     def kernel(self, source: np.dtype, target: np.dtype) -> Callable[..., int]:
         """The kernel for this tile and these kinds of numbers, or those that together make all outputs."""
-        kernels = [kernel(name, self.dtype) for name in _kernel_names(self.tile_rows, source, target)]
+        three = self.three and (self.close or source.kind == "u")  # whole numbers are loaded tap by tap
+        kernels = [kernel(name, self.dtype) for name in _kernel_names(self.tile_rows, three, source, target)]
 
         def one_after_another(*arguments: object) -> int:
             for each in kernels:

@@ -46,6 +46,7 @@ from sigconv.engines.cpu.sizes import (
 )
 from sigconv.engines.cpu.target import host
 
+AHEAD = 7  # rows below a tile's input whose turn is two tiles later
 COLUMNS = TILE_COLUMNS[host().vector_bytes == 64]
 
 
@@ -109,16 +110,19 @@ def fetching(real: types.Float, kind: str) -> Callable[..., None]:
     return fetch
 
 
-def sliding(real: types.Float, rows: int, source: str, target: str, inside: bool) -> tuple[str, Callable[..., None]]:
+def sliding(
+    real: types.Float, rows: int, source: str, target: str, inside: bool, three: bool
+) -> tuple[str, Callable[..., None]]:
     """Units [lo, hi) of the output, each a band of rows by a block of columns of one plane.
 
     y[plane, i, j] = sum of w[q, a, b] x[plane q, i * step + a * gap, j * step + b * gap] in the order of (q, a, b).
     Where ``rows`` > 1 share what is loaded, step and gap are 1. Of integers one kernel makes the outputs ``inside``,
-    whose windows see no border, from the input where it lies, and another one those around.
+    whose windows see no border, from the input where it lies, and another one those around. ``three`` is for windows
+    of three columns side by side, of all the most frequent.
     """
     lanes = host().vector_bytes * 8 // real.bitwidth
     columns = COLUMNS[rows]
-    zeros, fma, row = row_shape(real, rows, columns, lanes, source if inside else "real")
+    zeros, fma, row = row_shape(real, rows, columns, lanes, source if inside else "real", 3 if three else 0)
     width = columns * lanes
     real_cells = source == "real"
     line_numbers = 64 * 8 // (real.bitwidth if target == "real" else int(target.removeprefix("uint")))
@@ -144,6 +148,13 @@ def sliding(real: types.Float, rows: int, source: str, target: str, inside: bool
             t.store(row_tile, s, aside)
             for k in range(n):
                 write(one(s, aside + k), y, at + k)
+
+    @inlined
+    def ask(cells, at, down):
+        """Ask for what a tile some rows further down reads first: from row to row no stream is foreseen."""
+        for r in range(rows):
+            for c in range(columns):
+                t.ask_for_later(cells, at + r * down + c * lanes)
 
     @inlined
     def in_line(g, plane, above, below):
@@ -239,6 +250,9 @@ def sliding(real: types.Float, rows: int, source: str, target: str, inside: bool
                         if wide >= width:
                             j = min(j, wide - width)
                         acc = zeros()
+                        if in_place and planes == 1:
+                            p = g[g[OF_PLANES] + plane] + g[g[OF_ROWS] + top * g[ROW_STEP]] + left + begin - g[BEFORE]
+                            ask(cells, p + (i + kernel_rows + AHEAD) * down + j, down)
                         for q in range(planes):
                             p = q * depth + i * down + j
                             if in_place:
@@ -289,9 +303,9 @@ def sliding(real: types.Float, rows: int, source: str, target: str, inside: bool
 
 
 def _variant(
-    rows: int, source: str, target: str, inside: bool
+    rows: int, source: str, target: str, inside: bool, three: bool = False
 ) -> Callable[[types.Float], tuple[str, Callable[..., None]]]:
-    return lambda real: sliding(real, rows, source, target, inside)
+    return lambda real: sliding(real, rows, source, target, inside, three)
 
 
 compile_kernel = compiler(
@@ -306,13 +320,18 @@ compile_kernel = compiler(
         "rows1_uint16_uint16": _variant(1, "uint16", "uint16", False),
         "inside1_uint16_uint16": _variant(1, "uint16", "uint16", True),
         "rows4_real_real": _variant(4, "real", "real", False),
+        "rows4_real_real_3": _variant(4, "real", "real", False, True),
         "rows4_uint8_real": _variant(4, "uint8", "real", False),
         "inside4_uint8_real": _variant(4, "uint8", "real", True),
+        "inside4_uint8_real_3": _variant(4, "uint8", "real", True, True),
         "rows4_uint8_uint8": _variant(4, "uint8", "uint8", False),
         "inside4_uint8_uint8": _variant(4, "uint8", "uint8", True),
+        "inside4_uint8_uint8_3": _variant(4, "uint8", "uint8", True, True),
         "rows4_uint16_real": _variant(4, "uint16", "real", False),
         "inside4_uint16_real": _variant(4, "uint16", "real", True),
+        "inside4_uint16_real_3": _variant(4, "uint16", "real", True, True),
         "rows4_uint16_uint16": _variant(4, "uint16", "uint16", False),
         "inside4_uint16_uint16": _variant(4, "uint16", "uint16", True),
+        "inside4_uint16_uint16_3": _variant(4, "uint16", "uint16", True, True),
     }
 )
