@@ -1,6 +1,7 @@
 """One call of correlate or convolve: its arguments checked, its plan, and the way from the input to the output."""
 
 import numbers
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -20,6 +21,9 @@ NAN_POLICIES = ("propagate", "omit")
 OVERFLOWS = ("saturate", "wrap", "raise")
 _FFT_EXACT = 2**32  # sums of integers below it come out of a transform within a half
 _FAR = 8  # steps beyond which the cells that windows see are brought together first, where these are fewer
+_KEPT, _KEPT_BYTES = 64, 2**14  # calls that are kept, and the most bytes of their weights
+_PLAIN = {str, int, float, type(None), type}
+_calls: dict[Any, "Call"] = {}
 _RANGE = 2.0**-20  # of the largest number, that a transform in double precision leaves digits enough for single ones
 
 
@@ -41,7 +45,7 @@ class Asked:
 
 
 def weighted(x: Any, weights: Any, asked: Asked, flipped: bool, out: np.ndarray | None) -> np.ndarray:
-    call = Call(x, weights, asked, flipped)
+    call = _call(x, weights, asked, flipped)
     if out is None:
         out = np.empty(call.sliding.output, call.dtype)
     else:
@@ -54,8 +58,35 @@ def weighted(x: Any, weights: Any, asked: Asked, flipped: bool, out: np.ndarray 
     return out
 
 
+def _call(x: Any, weights: Any, asked: Asked, flipped: bool) -> "Call":
+    """The call; one that differs in x's numbers alone from an earlier one need not be checked and planned again."""
+    x, w = numeric_array("x", x), numeric_array("weights", weights)
+    options = tuple(vars(asked).values())
+    kinds = tuple(map(type, options))  # True is no 1
+    plain = all(kind in _PLAIN or issubclass(kind, np.dtype) for kind in kinds)
+    if w.nbytes > _KEPT_BYTES or not plain:
+        return Call(x, w, asked, flipped)
+    asked_for = options, kinds, str(asked.cval), flipped
+    key = x.shape, x.strides, x.dtype, x.flags.aligned, w.shape, w.dtype, w.tobytes(), asked_for
+    kept = _calls.get(key)
+    if kept is None:
+        call = Call(x, w, asked, flipped)
+        if call.natural.kind == "f" and not call.depends_on_cells:
+            kept = copy(call)
+            kept.x, kept.w = np.empty(0), kept.w.copy()  # nothing of the caller's is kept
+            if len(_calls) >= _KEPT:
+                _calls.clear()
+            _calls[key] = kept
+        return call
+    call = copy(kept)
+    call.x = x
+    return call
+
+
 class Call:
     """A call's arguments, checked, with the weights spread over all axes of x, and its plan."""
+
+    depends_on_cells = False
 
     def __init__(self, x: Any, weights: Any, asked: Asked, flipped: bool) -> None:
         self.x = numeric_array("x", x)
@@ -133,6 +164,7 @@ class Call:
 
     def _even(self) -> bool:
         """Whether x is finite and nowhere much smaller than elsewhere, so that one rounding error suits all of it."""
+        self.depends_on_cells = True
         kernel = [max(k // 2, 1) for k in self.sliding.kernel]  # every window holds a whole block of half its size
         once = tuple(slice(0, 1) if step == 0 else slice(None) for step in self.x.strides)
         low = high = self.x[once]
@@ -174,9 +206,11 @@ class Call:
             return False
         if any(step > max(self.sliding.span(axis), _FAR) for axis, step in enumerate(self.sliding.stride)):
             return False
+        if target.kind == "f":
+            return True
         saturates = self.natural.kind == "f" and self.overflow == "saturate"
         largest = float(np.abs(w).sum(dtype=float)) * (2.0**16 + abs(fill))  # of what the kernel makes integers of
-        return target.kind == "f" or (saturates and largest < np.finfo(w.dtype).max)
+        return saturates and largest < np.finfo(w.dtype).max
 
     def _factors(self) -> list[np.ndarray]:
         with np.errstate(over="ignore"):

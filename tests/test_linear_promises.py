@@ -385,3 +385,21 @@ def test_what_explain_refuses():
 def test_scipys_own_result_with_the_default_of_full(operation, rng):
     x, w = rng.normal(size=(7, 9)), rng.normal(size=(3, 4))
     np.testing.assert_allclose(BOTH[operation](x, w, mode="full"), getattr(signal, operation)(x, w), atol=1e-13)
+
+
+def test_a_call_that_is_kept_is_that_call_only(rng):
+    x, w = rng.normal(size=(20, 30)).astype(np.float32), rng.normal(size=(3, 3)).astype(np.float32)
+    first = sc.correlate(x, w)
+    other = rng.normal(size=x.shape).astype(np.float32)
+    np.testing.assert_array_equal(sc.correlate(other, w), sc.correlate(other.copy(), w.copy(), method="direct"))
+    np.testing.assert_array_equal(sc.correlate(x, w), first)
+    changed = w.copy()
+    w *= 2
+    np.testing.assert_array_equal(sc.correlate(x, w), sc.correlate(x, 2 * changed))
+    np.testing.assert_array_equal(sc.correlate(x[:, ::-1], w), sc.correlate(x[:, ::-1].copy(), w))
+    assert sc.correlate(x, w, stride=1).shape == (20, 30)
+    with pytest.raises((TypeError, ValueError), match="stride"):
+        sc.correlate(x, w, stride=True)
+    np.testing.assert_array_equal(sc.convolve(x, w), sc.correlate(x, w[::-1, ::-1].copy()))
+    apart = [sc.correlate(x, w, border="constant", cval=cval) for cval in (0.0, 1, np.nan, 2.0)]
+    assert len({y.tobytes() for y in apart}) == 4
