@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from sigconv.sliding import Sliding
 
 METHODS = ("auto", "direct", "separable", "fft")
-_KEPT_BYTES = 2**16  # of weights whose factors are kept
 _FEW = 16  # taps up to which passes along each axis do not pay
 _FFT_TAPS = 1500  # for each number transformed, from which a transform does
 
@@ -39,18 +37,6 @@ def factors_of(weights: np.ndarray, dtype: np.dtype) -> list[np.ndarray] | None:
     Every single product must be its weight, to the rounding of ``dtype``, so that no weight of zero lets anything
     through; integers have factors that are integers.
     """
-    if weights.nbytes > _KEPT_BYTES:
-        return _factors(weights, dtype)
-    return _kept_factors(weights.tobytes(), weights.shape, weights.dtype, dtype)
-
-
-@lru_cache(64)
-def _kept_factors(content: bytes, shape: tuple[int, ...], kind: np.dtype, dtype: np.dtype) -> list[np.ndarray] | None:
-    """The same for weights that may come again: finding that there are none costs as much as a small image."""
-    return _factors(np.frombuffer(content, kind).reshape(shape), dtype)
-
-
-def _factors(weights: np.ndarray, dtype: np.dtype) -> list[np.ndarray] | None:
     w = np.asarray(weights, np.float64)
     size = np.abs(w)
     whole = weights.dtype.kind in "biu"

@@ -47,33 +47,31 @@ def run(x: np.ndarray, w: np.ndarray, where: tuple[Rows, Columns, Planes], cval:
     blocks = -(-columns.out // _BLOCK)
     block = -(-columns.out // blocks // 64) * 64
     whole = Job(w.dtype, rows, columns, planes, out.itemsize, _BAND, block)
-    upper = Job(w.dtype, replace(rows, kernel=tall), columns, planes, out.itemsize, _BAND, block)
-    below = Job(w.dtype, replace(rows, kernel=rest, at=rows.at[tall:]), columns, planes, out.itemsize, _BAND, block)
     quarter = (_BAND + tall) // 4 - 1
-    pitch = int(upper.pitch)
-    nine = _nine(quarter, pitch, tall // 4, columns, block, w.dtype)
+    nine = _nine(quarter, whole.pitch, tall // 4, columns, block, w.dtype)
     filters = np.ascontiguousarray(_filters(w[:tall]))
     mix, unmix = kernel("fours.mix", w.dtype), kernel("fours.unmix", w.dtype)
     slide_nine, slide_whole = (job.kernel(w.dtype, w.dtype) for job in (nine, whole))
-    source, target, tables = address(x), address(out), address(upper.table)
+    source, target, weights, table = address(x), address(out), address(w), address(whole.table)
     finite = np.zeros(whole.units, np.int64)
+    if rest:
+        below = Job(w.dtype, replace(rows, kernel=rest, at=rows.at[tall:]), columns, planes, out.itemsize, _BAND, block)
+        slide_rest, lowest = below.kernel(w.dtype, w.dtype), weights + tall * columns.kernel * w.itemsize
 
     def task(lo: int, hi: int) -> None:
-        space = kept("space", max(whole.numbers, (4 * quarter + 3) * pitch + 64), w.dtype)
-        mixed = kept("mixed", FILTERS * quarter * pitch + 64, w.dtype)
+        space = kept("space", max(whole.numbers, (4 * quarter + 3) * whole.pitch + 64), w.dtype)
+        mixed = kept("mixed", FILTERS * quarter * whole.pitch + 64, w.dtype)
         found = kept("found", FILTERS * (_BAND // 4) * block + 64, w.dtype)
         free, of_mixed, of_found = (address(array) for array in (space, mixed, found))
         for unit in range(lo, hi):
             if rest:
                 slide_rest(source, lowest, cval, target, address(below.table), unit, unit + 1, free)
-            mix(source, cval, tables, unit, quarter, of_mixed, free)
+            mix(source, cval, table, unit, quarter, of_mixed, free)
             slide_nine(of_mixed, address(filters), 0.0, of_found, address(nine.table), 0, FILTERS, free)
-            unmix(of_found, block, target, tables, unit, rest, address(finite))
+            unmix(of_found, block, target, table, unit, rest, address(finite))
             if not finite[unit]:
-                slide_whole(source, address(w), cval, target, address(whole.table), unit, unit + 1, free)
+                slide_whole(source, weights, cval, target, table, unit, unit + 1, free)
 
-    if rest:
-        slide_rest, lowest = below.kernel(w.dtype, w.dtype), address(w) + tall * columns.kernel * w.itemsize
     parallel(task, split(whole.units, max(-(-whole.units // 32), 1)))
 
 

@@ -167,21 +167,6 @@ def seldom(_: Any) -> Any:
     return types.none(), codegen
 
 
-@intrinsic
-def ask_for_later(_: Any, pointer: Any, at: Any) -> Any:
-    """Ask for the cache line of pointer[at], to be kept near but not nearest; any address will do."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        address = builder.bitcast(builder.gep(args[0], [args[1]]), byte)
-        builder.call(function, [address, *(ir.Constant(number, v) for v in (0, 2, 1))])
-        return context.get_dummy_value()
-
-    return types.none(pointer, types.int64), codegen
-
-
 def turner(kind: str, dtype: Any, lanes: int, past: bool = False) -> Callable[..., Any]:
     """An intrinsic that copies a square: y[to + j * out_pitch + i] = x[at + i * pitch + j], 0 <= i, j < lanes.
 

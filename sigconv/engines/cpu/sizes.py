@@ -17,4 +17,4 @@ OUTER_CHUNK = 512  # pixels whose outer products are summed before the sum is ad
 # What a table of integers tells the sums over positions: sizes and steps, where its places end, then its places.
 IMAGES, SEGMENTS, IMAGE_STEP, PIXEL_STEP, TAPS, OF_SEGMENTS, OF_PLACES = range(7)
 # Vectors in a row of a tile of so many rows, for 32 registers of 64 bytes and for 16 smaller ones.
-TILE_COLUMNS = {True: {1: 8, 2: 8, 4: 4}, False: {1: 6, 2: 4, 4: 2}}
+TILE_COLUMNS = {True: {1: 8, 4: 4}, False: {1: 6, 4: 2}}

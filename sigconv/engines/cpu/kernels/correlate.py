@@ -262,35 +262,32 @@ def sliding(
                             if rows > 1:
                                 acc = first_one(acc, cells, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
-                            if rows > 2:
                                 v += kernel_columns
                                 acc = first_two(acc, cells, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
                                 v += kernel_columns
                                 acc = first_three(acc, cells, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
-                            if rows > 1:
                                 v += kernel_columns
                             for _ in range(rows - 1, kernel_rows):
                                 acc = add_all(acc, cells, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
                                 v += kernel_columns
                             v -= kernel_columns
-                            if rows > 2:
+                            if rows > 1:
                                 acc = last_three(acc, cells, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
                                 acc = last_two(acc, cells, p, w, v, kernel_columns, g, taps, close)
                                 p += deeper
-                            if rows > 1:
                                 acc = last_one(acc, cells, p, w, v, kernel_columns, g, taps, close)
                         n = wide - j
                         row_at = g[OF_OUT_ROWS] + top + i
                         put(row_0(acc), s, aside, y, out + g[row_at] + j, n, large)
                         if rows > 1 and i + 1 < band:
                             put(row_1(acc), s, aside, y, out + g[row_at + 1] + j, n, large)
-                        if rows > 2 and i + 2 < band:
+                        if rows > 1 and i + 2 < band:
                             put(row_2(acc), s, aside, y, out + g[row_at + 2] + j, n, large)
-                        if rows > 2 and i + 3 < band:
+                        if rows > 1 and i + 3 < band:
                             put(row_3(acc), s, aside, y, out + g[row_at + 3] + j, n, large)
                         if j == 0 and width > line_numbers and wide > 2 * width:
                             # from here on results are written to whole cache lines

@@ -18,7 +18,7 @@ from numba import types
 from sigconv.engines.cpu import pass_sizes as z
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
-from sigconv.engines.cpu.pass_tiles import adds_up, ask_for_later, line_sums, seldom, turner, vector_of
+from sigconv.engines.cpu.pass_tiles import adds_up, line_sums, seldom, turner, vector_of
 from sigconv.engines.cpu.row_tiles import reader, writer
 from sigconv.engines.cpu.target import host
 
@@ -66,7 +66,7 @@ def bringing(real: types.Float, kind: str) -> Callable[..., None]:
                 store(whole(x, at), s, to)
                 if r >= known:
                     for k in range(0, width * size, 64):
-                        ask_for_later(x, (at + 2 * width) * size + k)
+                        t.ask_for_later(x, (at + 2 * width) * size + k)
                 continue
             if last - first >= lanes:
                 for k in range(first, last - lanes, lanes):

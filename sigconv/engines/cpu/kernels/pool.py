@@ -28,10 +28,10 @@ def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., 
     big = BIG * lanes
     _, _, load_big, spread_big, _ = t.shape(real, BIG, lanes)
     _, _, load, spread, _ = t.shape(real, 1, lanes)
-    load_every = p.load_every(real, lanes)
+    cells_of = pool_kinds.cells_by(real, lanes)
     load_big_some = p.load_some(real, lanes, kind.nothing, BIG)
     load_wide, load_wide_some = t.shape(real, 2 * BIG, lanes).load, p.load_some(real, lanes, kind.nothing, 2 * BIG)
-    _, _, load_pair, spread_pair, _ = t.shape(real, 2, lanes)
+    spread_pair = t.shape(real, 2, lanes).spread
     load_pair_some = p.load_some(real, lanes, 1.0, 2)
     evens, odds = p.every_other(0), p.every_other(1)
     store, store_some, store_every_other = t.store, p.store_some, p.store_every_other
@@ -39,14 +39,6 @@ def _pool(real: types.Float, kind: pool_kinds.Kind) -> tuple[str, Callable[..., 
     mul, div, root = t.mul, t.div, p.root
     nothing, prepare, join, join_one, fold = kind.nothing, kind.prepare, kind.join, kind.join_one, kind.fold
     counted, rooted, again = kind.counted, kind.rooted, kind.again
-
-    @inlined
-    def cells_of(line, at, stride):
-        if stride == 1:
-            return load(line, at)
-        if stride == 2:
-            return evens(load_pair(line, at))
-        return load_every(line, at, stride)
 
     @inlined
     def ask_ahead(x, at, n):

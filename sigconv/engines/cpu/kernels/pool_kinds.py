@@ -24,6 +24,22 @@ class Kind(NamedTuple):
     again: bool = False  # a cell may be joined twice
 
 
+def cells_by(number: Any, lanes: int) -> Callable[..., Any]:
+    """A function that loads a vector of every ``stride``-th number of a line."""
+    load, load_pair = (t.shape(number, vectors, lanes).load for vectors in (1, 2))
+    evens, load_every = p.every_other(0), p.load_every(number, lanes)
+
+    @inlined
+    def cells_of(line, at, stride):
+        if stride == 1:
+            return load(line, at)
+        if stride == 2:
+            return evens(load_pair(line, at))
+        return load_every(line, at, stride)
+
+    return cells_of
+
+
 def _as_it_is() -> Callable[..., Any]:
     @inlined
     def same(x, power):

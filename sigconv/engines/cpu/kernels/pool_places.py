@@ -12,6 +12,7 @@ from sigconv.engines.cpu import pool_tiles as p
 from sigconv.engines.cpu import shuffles
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
+from sigconv.engines.cpu.kernels.pool_kinds import cells_by
 from sigconv.engines.cpu.pool_sizes import INDICES, NOWHERE, WIDE
 from sigconv.engines.cpu.target import host
 
@@ -27,28 +28,11 @@ def greatest(real: types.Float) -> tuple[str, Callable[..., None]]:
     lanes = host().vector_bytes * 8 // real.bitwidth
     _, _, load, _, _ = t.shape(real, 1, lanes)
     _, _, load_places, _, _ = t.shape(types.int64, 1, lanes)
-    load_some, evens = p.load_some(real, lanes), p.every_other(0)
-    load_pair, load_place_pair = t.shape(real, 2, lanes).load, t.shape(types.int64, 2, lanes).load
-    load_every, places_every = p.load_every(real, lanes), p.load_every(types.int64, lanes)
+    load_some = p.load_some(real, lanes)
+    cells_of, places_of = cells_by(real, lanes), cells_by(types.int64, lanes)
     ramp = shuffles.ramp(1, lanes)
     greater, later_place, value_of, place_of = p.greater, p.later_place, p.winning_value, p.winning_place
     store, store_some = t.store, p.store_some
-
-    @inlined
-    def cells_of(line, at, stride):
-        if stride == 1:
-            return load(line, at)
-        if stride == 2:
-            return evens(load_pair(line, at))
-        return load_every(line, at, stride)
-
-    @inlined
-    def places_of(places, at, stride):
-        if stride == 1:
-            return load_places(places, at)
-        if stride == 2:
-            return evens(load_place_pair(places, at))
-        return places_every(places, at, stride)
 
     @inlined
     def join_row(x, at, image, n, fresh, line, places, to):
