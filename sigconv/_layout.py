@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from sigconv.checks import axis_of, output_array, real_array
+from sigconv.engines.cpu.results import apart_from
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.times import as_nanoseconds
 
@@ -49,7 +50,7 @@ class Signal:
         """Filter along the axis into ``out`` or a new array laid out as the input is."""
         x = self.x
         if out is None:
-            out = np.empty_like(x, subok=False)
+            out = apart_from(x, x.shape) if x.flags.c_contiguous else np.empty_like(x, subok=False)
         else:
             output_array(out, x.shape, x.dtype)
         result = out

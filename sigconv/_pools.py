@@ -13,6 +13,7 @@ from sigconv.checks import positive, whole_number
 from sigconv.engines.cpu import pools
 from sigconv.engines.cpu.pool_means import mapped
 from sigconv.engines.cpu.pool_windows import Windows, windows_of
+from sigconv.engines.cpu.results import apart_from
 from sigconv.geometry import Ints, Padding, Slide, per_axis, pooling, transposed
 
 Sizes = int | Iterable[int | None] | None
@@ -201,7 +202,7 @@ def unpooled(axes: int, x: Any, indices: Any, window: tuple[Any, Any, Any], outp
     images = images_of(axes, x)
     size = _unpooled_size(images.size, *window, output_size)
     where = places_of("indices", indices, images.lead + images.size)
-    out = pools.apart_from(images.cells, (len(images.cells), *(1,) * (3 - axes), *size))
+    out = apart_from(images.cells, (len(images.cells), *(1,) * (3 - axes), *size))
     outside = pools.put(images.cells, stacked(where, axes), out)
     no_place_outside("indices", outside, size)
     return images.answer(out, size)

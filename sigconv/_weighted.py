@@ -12,6 +12,7 @@ from sigconv._kinds import computed_with, into_integers, largest_sum, numeric_ar
 from sigconv.borders import border_name
 from sigconv.checks import choice, output_array
 from sigconv.engines.cpu import correlations, slabs
+from sigconv.engines.cpu.results import apart_from
 from sigconv.geometry import effective_kernel, per_axis
 from sigconv.plan_linear import METHODS, LinearPlan, plan_linear
 from sigconv.sliding import Sliding
@@ -47,7 +48,7 @@ class Asked:
 def weighted(x: Any, weights: Any, asked: Asked, flipped: bool, out: np.ndarray | None) -> np.ndarray:
     call = _call(x, weights, asked, flipped)
     if out is None:
-        out = np.empty(call.sliding.output, call.dtype)
+        out = apart_from(call.x, call.sliding.output, call.dtype)
     else:
         output_array(out, call.sliding.output, call.dtype)
         if np.may_share_memory(out, call.x) or np.may_share_memory(out, call.w):

@@ -20,6 +20,7 @@ from sigconv.checks import whole_number
 from sigconv.engines.cpu import pools
 from sigconv.engines.cpu.pool_means import log_mean_exp_back, mapped
 from sigconv.engines.cpu.pool_windows import Windows, adaptive_back, adaptive_windows, windows_back, windows_of
+from sigconv.engines.cpu.results import apart_from
 from sigconv.geometry import Slide
 
 
@@ -69,7 +70,7 @@ def max_back(axes: int, grad_out: Any, indices: Any, input_shape: Any) -> np.nda
     given = gradient_of(axes, grad_out)
     size = input_size(axes, input_shape, given.lead)
     where = places_of("indices", indices, given.lead + given.size)
-    out = pools.apart_from(given.cells, (len(given.cells), *(1,) * (3 - axes), *size))
+    out = apart_from(given.cells, (len(given.cells), *(1,) * (3 - axes), *size))
     outside = pools.put(given.cells, stacked(where, axes), out, adding=True)
     no_place_outside("indices", outside, size)
     return given.answer(out, size)
@@ -79,7 +80,7 @@ def unpool_back(axes: int, grad_out: Any, indices: Any) -> np.ndarray:
     """What stands at the indices."""
     given = gradient_of(axes, grad_out)
     where = places_of("indices", indices, given.lead + np.shape(indices)[-axes:])
-    out = pools.apart_from(given.cells, (len(given.cells), *(1,) * (3 - axes), *where.shape[-axes:]))
+    out = apart_from(given.cells, (len(given.cells), *(1,) * (3 - axes), *where.shape[-axes:]))
     outside = pools.take(given.cells, stacked(where, axes), out)
     no_place_outside("indices", outside, given.size)
     return given.answer(out, where.shape[-axes:])

@@ -16,6 +16,7 @@ from sigconv.engines.cpu.conv_sizes import (
     COLUMNS,
     DIRECT,
 )
+from sigconv.engines.cpu.results import apart_from
 from sigconv.engines.cpu.scratch import kept, scratch
 from sigconv.engines.cpu.target import host
 from sigconv.engines.cpu.threads import parallel, split
@@ -39,7 +40,7 @@ def convolve(
     channel's window row by row: its bits depend on neither threads nor sizes. Where `pays` says so there are 16 chains
     for each 2 x 2 outputs, and bits depend on where in them an output is.
     """
-    y = np.empty((len(x), len(weight), *slide.output), x.dtype)
+    y = apart_from(x, (len(x), len(weight), *slide.output))
     if y.size == 0:
         return y
     if bias is None:

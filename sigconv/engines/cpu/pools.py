@@ -7,6 +7,7 @@ import numpy as np
 from sigconv.engines.cpu.compile import address, kernel
 from sigconv.engines.cpu.pool_sizes import BLOCK, INDICES, NOWHERE, PART
 from sigconv.engines.cpu.pool_windows import Axis, Row, Windows
+from sigconv.engines.cpu.results import apart_from
 from sigconv.engines.cpu.scratch import scratch
 from sigconv.engines.cpu.threads import parallel, split
 
@@ -14,8 +15,6 @@ _STRIP = 2**17  # cells of a block of rows that are joined while they are in cac
 _GRAIN = 2**19  # cells a thread reads at a time
 _LANES = 16  # numbers in the widest vector
 _VISITS = 4  # parts of an image that a block of places may be for, on average, before parts are not worth it
-_PAGE = 4096  # a load waits for a store ahead of it whose address differs by a multiple of this
-_LARGE = 2**20  # bytes of results from which on they are laid out with that in mind
 
 Counts = tuple[np.ndarray, np.ndarray]  # of rows (d, h) and of columns: their products are what sums are divided by
 
@@ -90,16 +89,6 @@ def _run(name: str, x: np.ndarray, windows: Windows, rows: np.ndarray, columns: 
 
     parallel(task, _ranges(len(x), windows))
     return out
-
-
-def apart_from(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Memory for results, large ones half a page away from where x lies in its own."""
-    size = int(np.prod(shape))
-    if size * x.itemsize < _LARGE:
-        return np.empty(shape, x.dtype)
-    space = np.empty(size * x.itemsize + _PAGE, np.uint8)
-    start = (address(x) // 64 * 64 + _PAGE // 2 - address(space)) % _PAGE
-    return space[start : start + size * x.itemsize].view(x.dtype).reshape(shape)
 
 
 _NO_COUNTS = np.ones(1), np.ones(1)

@@ -15,6 +15,7 @@ import numpy as np
 
 from sigconv.borders import index_of
 from sigconv.engines.cpu.compile import address, kernel
+from sigconv.engines.cpu.results import apart_from
 from sigconv.engines.cpu.running_sizes import CONSTANT, TILE
 from sigconv.engines.cpu.scratch import scratch
 from sigconv.engines.cpu.threads import parallel, split
@@ -72,7 +73,7 @@ class Pass:
 def means(x: np.ndarray, windows: dict[int, Window], border: str, cval: float) -> np.ndarray:
     """Means of windows: float32 for float16, float32 and integers of up to 16 bits, float64 for others."""
     real = np.dtype(np.float32 if x.dtype.itemsize <= (4 if x.dtype.kind == "f" else 2) else np.float64)
-    y = np.empty(x.shape, real)
+    y = apart_from(x, x.shape, real)
     if x.dtype in (np.uint8, np.bool_) and _exact(windows, real):
         x = np.ascontiguousarray(x).view(np.uint8)
         _run(Filter("box.of_bytes", real, real, border, cval, sums=True), x, y, windows)
@@ -88,7 +89,7 @@ def means(x: np.ndarray, windows: dict[int, Window], border: str, cval: float) -
 
 def byte_means(x: np.ndarray, windows: dict[int, Window], border: str, cval: float) -> np.ndarray:
     """Means of uint8 as uint8, rounded half to even and kept in range; along one axis or two neighbours."""
-    y = np.empty(x.shape, np.uint8)
+    y = apart_from(x, x.shape, np.uint8)
     real = np.dtype(np.float32 if _exact(windows, np.dtype(np.float32)) else np.float64)
     one = Filter("box.of_bytes", real, real, border, cval, rounded=True, sums=True)
     _run(one, np.ascontiguousarray(x), y, windows, far=2**62)
@@ -100,13 +101,13 @@ def extremes(x: np.ndarray, windows: dict[int, Window], border: str, cval: float
     name = "extreme.largest" if largest else "extreme.smallest"
     if x.dtype in (np.uint8, np.bool_):
         source, name = np.ascontiguousarray(x).view(np.uint8), f"{name}_byte"
-        y = np.empty_like(source)
+        y = apart_from(source, x.shape)
     elif x.dtype in (np.int64, np.uint64):
         turned = np.uint64(0 if x.dtype == np.int64 else 2**63)  # so that signed numbers stand in the same order
         source, name = (np.ascontiguousarray(x).view(np.uint64) ^ turned).view(np.int64), f"{name}_integer"
-        y, cval = np.empty_like(source), int(cval) - int(turned)
+        y, cval = apart_from(source, x.shape), int(cval) - int(turned)
     else:
-        y = np.empty(x.shape, np.float32 if x.dtype.itemsize <= (4 if x.dtype.kind == "f" else 2) else np.float64)
+        y = apart_from(x, x.shape, np.float32 if x.dtype.itemsize <= (4 if x.dtype.kind == "f" else 2) else np.float64)
         source = _as(x, y)
     real = y.dtype if y.dtype.kind == "f" else np.dtype(np.float64)
     _run(Filter(name, real, y.dtype, border, cval), source, y, windows)

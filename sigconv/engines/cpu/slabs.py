@@ -8,6 +8,7 @@ import numpy as np
 
 from sigconv.borders import index_of
 from sigconv.engines.cpu import correlations
+from sigconv.engines.cpu.results import apart_from
 from sigconv.engines.cpu.threads import get_num_threads
 from sigconv.sliding import Sliding
 
@@ -68,7 +69,7 @@ def cut(sliding: Sliding) -> tuple[int, int]:
 
 def correlate(x: np.ndarray, w: np.ndarray, sliding: Sliding, border: str, cval: float) -> np.ndarray:
     """A new array of x, which lies side by side, correlated with w."""
-    out = np.empty(sliding.output, w.dtype)
+    out = apart_from(x, sliding.output, w.dtype)
     if w.dtype.kind == "i":
         _correlate_integers(x, w, sliding, border, cval, out)
         return out
@@ -121,7 +122,7 @@ def correlate_fft(x: np.ndarray, w: np.ndarray, sliding: Sliding, border: str, c
 
 def correlate_each(x: np.ndarray, factors: list[np.ndarray], sliding: Sliding, border: str, cval: float) -> np.ndarray:
     """The same for weights that are a product of one factor for each axis: axis after axis, the first one last."""
-    out, axes = np.empty(sliding.output, factors[0].dtype), correlations.told_apart(x, sliding)
+    out, axes = apart_from(x, sliding.output, factors[0].dtype), correlations.told_apart(x, sliding)
     quick = axes is not None and out.dtype.kind == "f"
     if quick and correlations.correlate_each(x, factors, sliding, border, cval, out, axes):  # type: ignore[arg-type]
         return out

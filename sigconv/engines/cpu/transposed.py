@@ -17,6 +17,7 @@ from sigconv.borders import index_of
 from sigconv.engines.cpu.compile import address, kernel
 from sigconv.engines.cpu.conv_grads import steps
 from sigconv.engines.cpu.convs import convolve
+from sigconv.engines.cpu.results import apart_from
 from sigconv.engines.cpu.scratch import kept
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.geometry import Slide
@@ -37,7 +38,7 @@ def transpose(
     filters = [_filters(weight, bias, part, groups) for part in parts]
     if all(step == 1 for step in slide.stride):
         return convolve(grad_out, *filters[0], parts[0].window, groups)
-    result = np.empty((len(grad_out), weight.shape[1] * groups, *slide.size), grad_out.dtype)
+    result = apart_from(grad_out, (len(grad_out), weight.shape[1] * groups, *slide.size))
     if any(sum(len(bundle.phases) for bundle in axis) < step for axis, step in zip(axes, slide.stride, strict=True)):
         result[...] = 0 if bias is None else bias.reshape(-1, *(1 for _ in axes))
     for lo, hi in split(len(result), max(_APART // max(result[:1].nbytes, 1), 1)):
