@@ -153,8 +153,18 @@ def sliding(
     def ask(cells, at, down):
         """Ask for what a tile some rows further down reads first: from row to row no stream is foreseen."""
         for r in range(rows):
-            for c in range(columns):
+            for c in range(columns + 1):
                 t.ask_for_later(cells, at + r * down + c * lanes)
+
+    @inlined
+    def ask_beside(x, g, at, down, begin, end, block):
+        """The same for what the next band brings into scratch, on both sides of columns that are read in place."""
+        for r in range(rows):
+            row = at + r * down - g[BEFORE]
+            for k in range(0, begin + g[REACH], lanes):
+                t.ask_for_later(x, row + k)
+            for k in range(end, block + g[REACH], lanes):
+                t.ask_for_later(x, row + k)
 
     @inlined
     def in_line(g, plane, above, below):
@@ -253,6 +263,9 @@ def sliding(
                         if in_place and planes == 1:
                             p = g[g[OF_PLANES] + plane] + g[g[OF_ROWS] + top * g[ROW_STEP]] + left + begin - g[BEFORE]
                             ask(cells, p + (i + kernel_rows + AHEAD) * down + j, down)
+                            if j == 0:
+                                p += (i + g[BAND] + kernel_rows - 1) * down - begin + g[BEFORE]
+                                ask_beside(cells, g, p, down, begin, end, block)
                         for q in range(planes):
                             p = q * depth + i * down + j
                             if in_place:
