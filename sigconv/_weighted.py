@@ -1,10 +1,10 @@
 """One call of correlate or convolve: its arguments checked, its plan, and the way from the input to the output."""
 
 import numbers
-from copy import copy
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,8 +28,7 @@ _calls: dict[Any, "Call"] = {}
 _RANGE = 2.0**-20  # of the largest number, that a transform in double precision leaves digits enough for single ones
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """The options of a call, as they came."""
 
     mode: Any
@@ -46,53 +45,47 @@ class Asked:
 
 
 def weighted(x: Any, weights: Any, asked: Asked, flipped: bool, out: np.ndarray | None) -> np.ndarray:
-    call = _call(x, weights, asked, flipped)
+    x, w = numeric_array("x", x), numeric_array("weights", weights)
+    call = _call(x, w, asked, flipped)
     if out is None:
-        out = apart_from(call.x, call.sliding.output, call.dtype)
+        out = apart_from(x, call.sliding.output, call.dtype)
     else:
         output_array(out, call.sliding.output, call.dtype)
-        if np.may_share_memory(out, call.x) or np.may_share_memory(out, call.w):
-            out[...] = weighted(x, weights, asked, flipped, None)
+        if np.may_share_memory(out, x) or np.may_share_memory(out, w):
+            out[...] = weighted(x, w, asked, flipped, None)
             return out
     if out.size:
-        call.run(out)
+        call.run(x, out)
     return out
 
 
-def _call(x: Any, weights: Any, asked: Asked, flipped: bool) -> "Call":
+def _call(x: np.ndarray, w: np.ndarray, asked: Asked, flipped: bool) -> "Call":
     """The call; one that differs in x's numbers alone from an earlier one need not be checked and planned again."""
-    x, w = numeric_array("x", x), numeric_array("weights", weights)
-    options = tuple(vars(asked).values())
-    kinds = tuple(map(type, options))  # True is no 1
-    plain = all(kind in _PLAIN or issubclass(kind, np.dtype) for kind in kinds)
+    kinds = tuple(map(type, asked))  # True is no 1
+    plain = _PLAIN.issuperset(kinds) or all(kind in _PLAIN or issubclass(kind, np.dtype) for kind in kinds)
     if w.nbytes > _KEPT_BYTES or not plain:
         return Call(x, w, asked, flipped)
-    asked_for = options, kinds, str(asked.cval), flipped
-    key = x.shape, x.strides, x.dtype, x.flags.aligned, w.shape, w.dtype, w.tobytes(), asked_for
-    kept = _calls.get(key)
-    if kept is None:
-        call = Call(x, w, asked, flipped)
+    of_x, of_w = (x.shape, x.strides, x.dtype, x.flags.aligned), (w.shape, w.dtype, w.tobytes())
+    key = of_x, of_w, asked, kinds, str(asked.cval), flipped  # -0.0 is no 0.0
+    call = _calls.get(key)
+    if call is None:
+        call = Call(x, w.copy(), asked, flipped)
         if call.natural.kind == "f" and not call.depends_on_cells:
-            kept = copy(call)
-            kept.x, kept.w = np.empty(0), kept.w.copy()  # nothing of the caller's is kept
             if len(_calls) >= _KEPT:
                 _calls.clear()
-            _calls[key] = kept
-        return call
-    call = copy(kept)
-    call.x = x
+            _calls[key] = call
     return call
 
 
 class Call:
-    """A call's arguments, checked, with the weights spread over all axes of x, and its plan."""
+    """A call's arguments, checked, with the weights spread over all axes of x, and its plan; nothing of x is kept."""
 
     depends_on_cells = False
+    quick: Callable[[np.ndarray, np.ndarray], None] | None = None
+    """The way from any x laid out as this one to its result, once it is known."""
 
-    def __init__(self, x: Any, weights: Any, asked: Asked, flipped: bool) -> None:
-        self.x = numeric_array("x", x)
-        w = numeric_array("weights", weights)
-        if self.x.ndim == 0:
+    def __init__(self, x: np.ndarray, w: np.ndarray, asked: Asked, flipped: bool) -> None:
+        if x.ndim == 0:
             raise ValueError("x must have at least one dimension, got a single number")
         self.mode = choice("mode", asked.mode, MODES)
         self.omits = choice("nan_policy", asked.nan_policy, NAN_POLICIES) == "omit"
@@ -100,7 +93,7 @@ class Call:
         method = choice("method", asked.method, METHODS)
         border = {"full": "constant"}.get(self.mode, "reflect") if asked.border is None else asked.border
         self.border = border_name(border)
-        axes = _axes(asked.axes, self.x.ndim)
+        axes = _axes(asked.axes, x.ndim)
         if w.ndim != len(axes):
             raise ValueError(f"weights must have a dimension for each of {len(axes)} axes, got shape {w.shape}")
         if not w.size:
@@ -109,24 +102,24 @@ class Call:
         origins = per_axis("origin", asked.origin, w.ndim, -(2**31))
         if self.mode != "same" and any(origins):
             raise ValueError(f"origin must be 0 in mode {self.mode!r}, got {asked.origin!r:.80}")
-        self.sliding = _sliding(self.x.shape, w.shape, axes, self.mode, *steps, origins, flipped)
+        self.sliding = _sliding(x.shape, w.shape, axes, self.mode, *steps, origins, flipped)
         w = w.transpose(np.argsort(axes)) if w.ndim else w
         w = w.reshape(self.sliding.kernel)
         self.w = np.flip(w) if flipped else w.conj() if w.dtype.kind == "c" else w
-        self.natural = result_dtype(self.x.dtype, w.dtype)
+        self.natural = result_dtype(x.dtype, w.dtype)
         self.dtype = _out_dtype(asked.out_dtype, self.natural)
-        self.fill = self._outside(asked.cval)
-        self.plan = self._plan(method)
+        self.fill = self._outside(asked.cval, x)
+        self.plan = self._plan(method, x)
 
-    def _outside(self, cval: Any) -> Any:
+    def _outside(self, cval: Any, x: np.ndarray) -> Any:
         """The value beyond a constant border, of a kind that the sums are made in."""
         known = isinstance(cval, numbers.Number) and not isinstance(cval, (bool, np.bool_))
         if not known:
             raise TypeError(f"cval must be a number, got {cval!r:.80}")
-        if self.x.dtype.kind == "c":
+        if x.dtype.kind == "c":
             return complex(cval)
         if np.iscomplexobj(cval):
-            raise TypeError(f"cval must be a real number for an array of {self.x.dtype}, got {cval!r:.80}")
+            raise TypeError(f"cval must be a real number for an array of {x.dtype}, got {cval!r:.80}")
         if self.natural.kind != "i":
             return float(cval)
         if self.border != "constant":
@@ -135,9 +128,9 @@ class Call:
             raise ValueError(f"cval must be a whole number for integers weighed by integers, got {cval!r:.80}")
         return int(cval)
 
-    def _plan(self, method: str) -> LinearPlan:
+    def _plan(self, method: str, x: np.ndarray) -> LinearPlan:
         kind = self.natural.kind
-        largest = largest_sum(self.x, self.w, self.fill) if kind == "i" else 0
+        largest = largest_sum(x, self.w, self.fill) if kind == "i" else 0
         sums = computed_with(self.natural, largest)
         if method == "fft" and largest >= _FFT_EXACT:
             raise ValueError("method 'fft' keeps sums of integers exact below 2**32 only; use method 'direct'")
@@ -153,22 +146,22 @@ class Call:
             if method == "separable":
                 raise ValueError("method 'separable' needs real numbers")
             if method == "auto":
-                parts = (1 + (self.w.dtype.kind == "c")) * (1 + (self.x.dtype.kind == "c"))
+                parts = (1 + (self.w.dtype.kind == "c")) * (1 + (x.dtype.kind == "c"))
                 return LinearPlan("direct", f"complex numbers as {parts} sums of real ones", sums)
         single = kind == "f" and sums == np.float32
-        plan = plan_linear(method, self.w, sums, lambda: single and self._even(), self.sliding)
+        plan = plan_linear(method, self.w, sums, lambda: single and self._even(x), self.sliding)
         if method == "auto" and plan.method == "direct" and single:
-            products = correlations.products_of_fours(self.x, self.w, self.sliding)
+            products = correlations.products_of_fours(x, self.w, self.sliding)
             if products:
                 return replace(plan, method="winograd", reason=f"{products} products instead of {self.w.size}")
         return plan
 
-    def _even(self) -> bool:
+    def _even(self, x: np.ndarray) -> bool:
         """Whether x is finite and nowhere much smaller than elsewhere, so that one rounding error suits all of it."""
         self.depends_on_cells = True
         kernel = [max(k // 2, 1) for k in self.sliding.kernel]  # every window holds a whole block of half its size
-        once = tuple(slice(0, 1) if step == 0 else slice(None) for step in self.x.strides)
-        low = high = self.x[once]
+        once = tuple(slice(0, 1) if step == 0 else slice(None) for step in x.strides)
+        low = high = x[once]
         if not low.size:
             return True
         for axis in sorted(range(low.ndim), key=lambda a: -kernel[a]):
@@ -180,30 +173,34 @@ class Call:
         present = size[size != 0]
         return bool(np.isfinite(size).all() and (present >= size.max() * _RANGE).all())
 
-    def run(self, out: np.ndarray) -> None:
-        """Fill ``out``."""
+    def run(self, x: np.ndarray, out: np.ndarray) -> None:
+        """Fill ``out`` from the array that the call was made for, or one that differs from it in its numbers alone."""
+        if self.quick is not None and correlations.is_plain(out):
+            self.quick(x, out)
+            return
         if self.natural.kind == "c":
-            self._run_complex(out)
+            self._run_complex(x, out)
             return
         sums = self.plan.dtype
         with np.errstate(over="ignore"):
             fill, w = sums.type(self.fill).item(), np.ascontiguousarray(self.w, sums)
-        axes = correlations.told_apart(self.x, self.sliding) if self.reads_in_place(out.dtype, w, fill) else None
-        if axes is not None and correlations.gives(out, self.x, sums):
+        axes = correlations.told_apart(x, self.sliding) if self.reads_in_place(x, out.dtype, w, fill) else None
+        if axes is not None and correlations.gives(out, x, sums):
             if self.plan.method == "direct":
-                correlations.correlate(self.x, w, self.sliding, self.border, fill, out, axes)
+                self.quick = correlations.prepared(x, w, self.sliding, self.border, fill, out, axes)
+                self.quick(x, out)
                 return
             if self.plan.method == "winograd" and out.dtype == sums:
-                correlations.correlate_fours(self.x, w, self.sliding, self.border, fill, out, axes)
+                correlations.correlate_fours(x, w, self.sliding, self.border, fill, out, axes)
                 return
-            if correlations.correlate_each(self.x, self._factors(), self.sliding, self.border, fill, out, axes):
+            if correlations.correlate_each(x, self._factors(), self.sliding, self.border, fill, out, axes):
                 return
-        for part in slabs.slabs(self.x, self.sliding, self.border, fill, sums):
+        for part in slabs.slabs(x, self.sliding, self.border, fill, sums):
             self._put(self._part(part, w, fill), out[part.where])
 
-    def reads_in_place(self, target: np.dtype, w: np.ndarray, fill: float) -> bool:
+    def reads_in_place(self, x: np.ndarray, target: np.dtype, w: np.ndarray, fill: float) -> bool:
         """Whether the kernel reads the input where it lies and rounds the result as it is asked to."""
-        if self.plan.method == "fft" or self.omits or w.dtype.kind != "f" or not correlations.takes(self.x, w.dtype):
+        if self.plan.method == "fft" or self.omits or w.dtype.kind != "f" or not correlations.takes(x, w.dtype):
             return False
         if any(step > max(self.sliding.span(axis), _FAR) for axis, step in enumerate(self.sliding.stride)):
             return False
@@ -237,11 +234,11 @@ class Call:
             with np.errstate(over="ignore"):
                 out[...] = values
 
-    def _run_complex(self, out: np.ndarray) -> None:
+    def _run_complex(self, x: np.ndarray, out: np.ndarray) -> None:
         """Sums of products of real and imaginary parts, each where it belongs: 0 * inf would be NaN."""
         sums, outside = self.plan.dtype, complex(self.fill)
         weights = [self.w.real, self.w.imag][: 1 + (self.w.dtype.kind == "c")]
-        halves = [(self.x.real, outside.real), (self.x.imag, outside.imag)][: 1 + (self.x.dtype.kind == "c")]
+        halves = [(x.real, outside.real), (x.imag, outside.imag)][: 1 + (x.dtype.kind == "c")]
         out[...] = 0
         for a, of_weights in enumerate(weights):
             w = np.ascontiguousarray(of_weights, sums)

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 _ARRAYS = {"direct": (2, 2), "separable": (4, 2), "fft": (7, 3), "omit": (5, 6), "integers": (3, 3)}
 
 
-def workspace(call: "Call") -> int:
+def workspace(call: "Call", x: np.ndarray) -> int:
     """Bytes beside the result, at most."""
     sliding, plan = call.sliding, call.plan
     if not prod(sliding.output):
         return 0
     w = np.broadcast_to(plan.dtype.type(0), call.w.shape)
-    if call.natural.kind != "c" and call.reads_in_place(call.dtype, w, 0.0):
-        axes = correlations.told_apart(call.x, sliding)
-        stored = call.dtype in (plan.dtype, call.x.dtype)
-        if axes is not None and stored and (plan.method == "direct" or correlations.meets(call.x, sliding, axes)):
+    if call.natural.kind != "c" and call.reads_in_place(x, call.dtype, w, 0.0):
+        axes = correlations.told_apart(x, sliding)
+        stored = call.dtype in (plan.dtype, x.dtype)
+        if axes is not None and stored and (plan.method == "direct" or correlations.meets(x, sliding, axes)):
             more = 0
             if plan.method == "winograd" and axes.rows is not None:
                 more = fours.numbers(sliding.span(axes.rows), call.w.size)

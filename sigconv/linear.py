@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from sigconv._kinds import numeric_array
 from sigconv._weighted import Asked, Call, weighted
 from sigconv._weighted_memory import workspace
 from sigconv.checks import choice, whole_number
@@ -182,5 +183,6 @@ def explain(operation: str, x: Any, weights: Any, **options: Any) -> LinearPlan:
     if unknown := set(options) - {*defaults, "out"}:
         raise TypeError(f"explain knows the options of {operation}, not {', '.join(sorted(unknown))}")
     options.pop("out", None)
+    x, weights = numeric_array("x", x), numeric_array("weights", weights)
     call = Call(x, weights, Asked(**{**defaults, **options}), operation == "convolve")
-    return replace(call.plan, workspace=workspace(call))
+    return replace(call.plan, workspace=workspace(call, x))

@@ -16,6 +16,7 @@ from sigconv.engines.cpu.sliding_jobs import (
     Layout,
     Planes,
     Rows,
+    Run,
     columns_of,
     planes_of,
     rows_of,
@@ -36,7 +37,12 @@ def takes(x: np.ndarray, dtype: np.dtype) -> bool:
 def gives(out: np.ndarray, source: np.ndarray, dtype: np.dtype) -> bool:
     """Whether the kernel writes such a result itself."""
     known = out.dtype == dtype or (out.dtype == source.dtype and out.dtype.name in KINDS and dtype == np.float32)
-    return bool(known and out.flags.c_contiguous and out.flags.aligned)
+    return known and is_plain(out)
+
+
+def is_plain(out: np.ndarray) -> bool:
+    """Whether a result lies in memory as the kernel writes it."""
+    return out.flags.c_contiguous and out.flags.aligned
 
 
 @dataclass(frozen=True)
@@ -89,10 +95,22 @@ def correlate(
     x: np.ndarray, w: np.ndarray, sliding: Sliding, border: str, cval: float, out: np.ndarray, axes: Axes
 ) -> None:
     """out = x correlated with w, both of which the kernel takes."""
-    if out.size == 0:
-        return
-    for job in _remembered(_jobs, x, out, sliding, border, axes, w.dtype):
-        job.run(x, w, out, cval)
+    if out.size:
+        prepared(x, w, sliding, border, cval, out, axes)(x, out)
+
+
+def prepared(
+    x: np.ndarray, w: np.ndarray, sliding: Sliding, border: str, cval: float, out: np.ndarray, axes: Axes
+) -> Run:
+    """What makes the result of any two arrays that are laid out as these are."""
+    jobs = _remembered(_jobs, x, out, sliding, border, axes, w.dtype)
+    runs = [job.prepared(w, cval, x.dtype, out.dtype) for job in jobs]
+
+    def run(x: np.ndarray, out: np.ndarray) -> None:
+        for each in runs:
+            each(x, out)
+
+    return runs[0] if len(runs) == 1 else run
 
 
 def _remembered(

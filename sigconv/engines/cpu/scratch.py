@@ -26,11 +26,18 @@ def scratch(rows: int, columns: int, dtype: np.dtype) -> np.ndarray:
 
 def kept(name: str, size: int, dtype: np.dtype) -> np.ndarray:
     """``size`` numbers from the start of a cache line on, as `scratch`, but only calls of its name overwrite them."""
-    needed = size * dtype.itemsize + _LINE
-    space = getattr(_local, name, None)
-    if space is None or len(space) < needed:
-        space = np.empty(needed, np.uint8)
-        if needed <= _KEPT:
-            setattr(_local, name, space)
-    start = -address(space) % _LINE
+    first, space = room(name, size * dtype.itemsize)
+    start = first - address(space)
     return space[start : start + size * dtype.itemsize].view(dtype)
+
+
+def room(name: str, size: int) -> tuple[int, np.ndarray]:
+    """The address of the first of ``size`` bytes, as `kept` has them, and what must be held while they are used."""
+    found: tuple[int, np.ndarray] | None = getattr(_local, name, None)
+    if found is None or len(found[1]) < size + _LINE:
+        space = np.empty(size + _LINE, np.uint8)
+        first = address(space)
+        found = first + -first % _LINE, space
+        if len(space) <= _KEPT:
+            setattr(_local, name, found)
+    return found

@@ -11,7 +11,7 @@ import numpy as np
 from sigconv.borders import index_of
 from sigconv.engines.cpu import sizes
 from sigconv.engines.cpu.compile import address, kernel
-from sigconv.engines.cpu.scratch import scratch
+from sigconv.engines.cpu.scratch import room
 from sigconv.engines.cpu.target import host
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.sliding import Sliding
@@ -21,6 +21,9 @@ _MOVE = 10  # products that cost as much as bringing a number in and out
 _BAND, _BLOCK, _LINE = 32, 4096, 8192  # rows and columns made at a time, and columns where there is one row
 CACHED = 2**23  # results of more bytes than this are written past the cache
 _PARTS, _LEAST = 16, 2**21  # ranges that the work is cut into, at most, and products in one, at least
+
+
+Run = Callable[[np.ndarray, np.ndarray], None]
 
 
 class Layout(NamedTuple):
@@ -209,13 +212,20 @@ class Job:
 
         return one_after_another if len(kernels) > 1 else kernels[0]
 
-    def run(self, x: np.ndarray, w: np.ndarray, out: np.ndarray, cval: float) -> None:
-        """Make all outputs."""
-        slide = self.kernel(x.dtype, out.dtype)
-        at, weights, to, table = (address(a) for a in (x, w, out, self.table))
+    def prepared(self, w: np.ndarray, cval: float, source: np.dtype, target: np.dtype) -> Run:
+        """What makes all outputs of any input and result of these kinds, laid out as this job's are."""
+        slide = self.kernel(source, target)
+        weights, table = address(w), address(self.table)
+        room_needed = self.numbers * self.dtype.itemsize
+        ranges = split(self.units, max(-(-self.units // _PARTS), _LEAST // self.work))
 
-        def task(lo: int, hi: int) -> None:
-            space = scratch(1, self.numbers, self.dtype)[0]  # held until the kernel has returned
-            slide(at, weights, cval, to, table, lo, hi, address(space))
+        def run(x: np.ndarray, out: np.ndarray, _held: np.ndarray = w) -> None:
+            at, to = address(x), address(out)
 
-        parallel(task, split(self.units, max(-(-self.units // _PARTS), _LEAST // self.work)))
+            def task(lo: int, hi: int) -> None:
+                space, _held = room("space", room_needed)
+                slide(at, weights, cval, to, table, lo, hi, space)
+
+            parallel(task, ranges)
+
+        return run
