@@ -62,7 +62,7 @@ def weighted(x: Any, weights: Any, asked: Asked, flipped: bool, out: np.ndarray 
 def _call(x: np.ndarray, w: np.ndarray, asked: Asked, flipped: bool) -> "Call":
     """The call; one that differs in x's numbers alone from an earlier one need not be checked and planned again."""
     kinds = tuple(map(type, asked))  # True is no 1
-    plain = _PLAIN.issuperset(kinds) or all(kind in _PLAIN or issubclass(kind, np.dtype) for kind in kinds)
+    plain = _PLAIN.issuperset(kinds) or all(map(_is_plain, asked))
     if w.nbytes > _KEPT_BYTES or not plain:
         return Call(x, w, asked, flipped)
     of_x, of_w = (x.shape, x.strides, x.dtype, x.flags.aligned), (w.shape, w.dtype, w.tobytes())
@@ -75,6 +75,13 @@ def _call(x: np.ndarray, w: np.ndarray, asked: Asked, flipped: bool) -> "Call":
                 _calls.clear()
             _calls[key] = call
     return call
+
+
+def _is_plain(option: Any) -> bool:
+    """Whether options that are equal mean the same."""
+    if type(option) is tuple:
+        return all(type(number) is int for number in option)
+    return type(option) in _PLAIN or isinstance(option, np.dtype)
 
 
 class Call:
@@ -186,14 +193,16 @@ class Call:
             fill, w = sums.type(self.fill).item(), np.ascontiguousarray(self.w, sums)
         axes = correlations.told_apart(x, self.sliding) if self.reads_in_place(x, out.dtype, w, fill) else None
         if axes is not None and correlations.gives(out, x, sums):
-            if self.plan.method == "direct":
-                self.quick = correlations.prepared(x, w, self.sliding, self.border, fill, out, axes)
-                self.quick(x, out)
-                return
             if self.plan.method == "winograd" and out.dtype == sums:
                 correlations.correlate_fours(x, w, self.sliding, self.border, fill, out, axes)
                 return
-            if correlations.correlate_each(x, self._factors(), self.sliding, self.border, fill, out, axes):
+            slides = x, w, self.sliding, self.border, fill, out, axes
+            if self.plan.method == "separable":
+                self.quick = correlations.prepared_each(x, self._factors(), *slides[2:])
+            else:
+                self.quick = correlations.prepared(*slides)
+            if self.quick is not None:
+                self.quick(x, out)
                 return
         for part in slabs.slabs(x, self.sliding, self.border, fill, sums):
             self._put(self._part(part, w, fill), out[part.where])

@@ -174,22 +174,21 @@ def _large(out: Layout) -> bool:
     return prod(out.shape) * out.itemsize > CACHED
 
 
-def correlate_each(
+def prepared_each(
     x: np.ndarray, factors: list[np.ndarray], sliding: Sliding, border: str, cval: float, out: np.ndarray, axes: Axes
-) -> bool:
-    """The same for weights that are a product of two factors, along the columns and the rows; whether it is done.
+) -> Run | None:
+    """`prepared` for weights that are a product of two factors, along the columns and the rows, and nothing for others.
 
     What lies between the two passes stays in the cache.
     """
-    if out.size == 0 or not meets(x, sliding, axes):
-        return False
+    if not meets(x, sliding, axes):
+        return None
     a, b = axes.rows, axes.columns[0]
     assert a is not None
     rest = np.prod([factors[c].item() for c in (*axes.planes, *axes.columns[1:])])
     along_rows, along_columns = (factors[a] * rest).astype(factors[a].dtype).ravel(), factors[b].ravel()
     passes = _remembered(_passes, x, out, sliding, border, axes, along_rows.dtype)
-    passes.run(x, along_rows, along_columns, cval, out)
-    return True
+    return passes.prepared(along_rows, along_columns, cval, x.dtype, out.dtype)
 
 
 @lru_cache(_KEPT)

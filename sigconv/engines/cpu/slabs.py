@@ -123,9 +123,11 @@ def correlate_fft(x: np.ndarray, w: np.ndarray, sliding: Sliding, border: str, c
 def correlate_each(x: np.ndarray, factors: list[np.ndarray], sliding: Sliding, border: str, cval: float) -> np.ndarray:
     """The same for weights that are a product of one factor for each axis: axis after axis, the first one last."""
     out, axes = apart_from(x, sliding.output, factors[0].dtype), correlations.told_apart(x, sliding)
-    quick = axes is not None and out.dtype.kind == "f"
-    if quick and correlations.correlate_each(x, factors, sliding, border, cval, out, axes):  # type: ignore[arg-type]
-        return out
+    if axes is not None and out.dtype.kind == "f" and out.size:
+        quick = correlations.prepared_each(x, factors, sliding, border, cval, out, axes)
+        if quick is not None:
+            quick(x, out)
+            return out
     for axis in reversed(range(x.ndim)):
         still = sliding.kernel[axis] == sliding.stride[axis] == 1 and sliding.output[axis] == x.shape[axis]
         if still and factors[axis].ravel()[0] == 1:

@@ -6,8 +6,8 @@ import numpy as np
 
 from sigconv.engines.cpu import pass_sizes as sizes
 from sigconv.engines.cpu.compile import address, kernel
-from sigconv.engines.cpu.scratch import scratch
-from sigconv.engines.cpu.sliding_jobs import KINDS, Columns, Planes, Rows
+from sigconv.engines.cpu.scratch import room
+from sigconv.engines.cpu.sliding_jobs import KINDS, Columns, Planes, Rows, Run
 from sigconv.engines.cpu.target import host
 from sigconv.engines.cpu.threads import parallel, split
 
@@ -57,22 +57,28 @@ class Passes:
             units = len(planes.at) * -(-len(to) // sizes.ROWS) * -(-columns.out // block)
             self.jobs.append((np.concatenate([head, *tables.values()]), units))
 
-    def run(self, x: np.ndarray, down: np.ndarray, across: np.ndarray, cval: float, out: np.ndarray) -> None:
-        """out = x weighed by ``down`` along the rows and by ``across`` along the columns."""
-        source, target = (KINDS.get(kind.name, "real") for kind in (x.dtype, out.dtype))
-        both = kernel(f"passes.{source}_{target}", self.dtype)
-        at, weights_down, weights, to = (address(a) for a in (x, down, across, out))
-        beside = self.space.turned * self.dtype.itemsize
-        for table, units in self.jobs:
-            places = address(table)
+    def prepared(self, down: np.ndarray, across: np.ndarray, cval: float, source: np.dtype, target: np.dtype) -> Run:
+        """What weighs x by ``down`` along the rows and by ``across`` along the columns, laid out as planned."""
+        kinds = (KINDS.get(kind.name, "real") for kind in (source, target))
+        both = kernel("passes.{}_{}".format(*kinds), self.dtype)
+        weights_down, weights = address(down), address(across)
+        beside, size = self.space.turned * self.dtype.itemsize, self.space.total * self.dtype.itemsize
+        jobs = [
+            (address(table), split(units, max(-(-units // _PARTS), _LEAST // self.work))) for table, units in self.jobs
+        ]
 
-            def task(lo: int, hi: int, places: int = places) -> None:
-                numbers = scratch(1, self.space.total, self.dtype)[0]  # held until the kernel has returned
-                first = address(numbers)
-                second = first + beside
-                both(at, weights_down, weights, cval, to, places, lo, hi, first, second, second)
+        def run(x: np.ndarray, out: np.ndarray, _held: tuple[np.ndarray, ...] = (down, across)) -> None:
+            at, to = address(x), address(out)
+            for places, ranges in jobs:
 
-            parallel(task, split(units, max(-(-units // _PARTS), _LEAST // self.work)))
+                def task(lo: int, hi: int, places: int = places) -> None:
+                    first, _held = room("space", size)
+                    second = first + beside
+                    both(at, weights_down, weights, cval, to, places, lo, hi, first, second, second)
+
+                parallel(task, ranges)
+
+        return run
 
 
 def space(down: int, across: int, apart: int, dtype: np.dtype) -> Space:
