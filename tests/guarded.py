@@ -23,6 +23,7 @@ from guarded_linear import linear_cases
 from guarded_passes import passes_cases
 from guarded_pools import pool_cases
 from guarded_running import running_cases
+from guarded_threads import threads_cases
 from guarded_winograd import winograd_cases
 
 MS, S = 10**6, 10**9
@@ -278,6 +279,7 @@ def cases():
     yield from linear_cases(rng)
     yield from passes_cases(rng)
     yield from fast_fir_cases(rng)
+    yield from threads_cases(rng)
 
 
 def text_cases(rng):

@@ -20,7 +20,7 @@ LAYERS = [
     + [f"sigconv.{part}" for part in ("causal", "_layout", "_diagnostics", "_fft", "_layer", "_pools", "_weighted")]
     + [f"sigconv.{name}" for name in ("running", "toeplitz", "templates")],
     ["sigconv.plan", "sigconv.engines", "sigconv.config"],
-    [f"sigconv.engines.cpu.{name}" for name in ("kernels", "compile", "target", "sizes", "taps")]
+    [f"sigconv.engines.cpu.{name}" for name in ("kernels", "compile", "target", "sizes", "taps", "waiting")]
     + [f"sigconv.engines.cpu.{family}_{name}" for family in ("depthwise", "pool") for name in ("sizes", "tiles")]
     + [
         f"sigconv.engines.cpu.{name}"

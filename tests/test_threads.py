@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 
 import sigconv as sc
+from sigconv.engines.cpu import threads as pool_module
+from sigconv.engines.cpu.compile import address, kernel
 from sigconv.engines.cpu.threads import parallel, split
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -208,6 +210,95 @@ def test_an_interrupt_waits_for_what_the_other_threads_still_write(threads):
     assert sorted(done) == list(range(64))
 
 
+def counted(calls, ranges=3):
+    """How often each of so many calls of several short ranges did each of them."""
+    done = np.zeros((calls, ranges), np.int64)
+    for call in range(calls):
+
+        def task(lo, hi, call=call):
+            done[call, lo:hi] += 1
+
+        parallel(task, split(ranges, 1))
+    return done
+
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+several_cores = pytest.mark.skipif(CORES < 2, reason="helpers look for work where they have a core to themselves")
+
+
+@pytest.mark.parametrize("count", [2, CORES + 1, CORES + 5])
+def test_short_calls_do_every_range_once_whether_helpers_look_or_sleep(count, threads):
+    threads(count)
+    assert (counted(3000) == 1).all()
+    for _ in range(20):
+        time.sleep(0.002)  # longer than a helper looks
+        assert (counted(1, 64) == 1).all()
+
+
+def test_ten_callers_at_once_get_every_range_done_once(threads):
+    for count in (CORES, CORES + 3):
+        threads(count)
+        with ThreadPoolExecutor(10) as callers:
+            for done in callers.map(counted, [300] * 20):
+                assert (done == 1).all()
+
+
+def test_helpers_look_only_where_every_thread_has_a_core(threads):
+    threads(max(CORES, 2))
+    counted(1)
+    watch = pool_module._pool.watch
+    assert watch.pace > 0
+    for count in (CORES + 1, CORES, 1, CORES + 7):
+        threads(count)
+        assert bool(watch.looks) == (count <= CORES)
+
+
+@several_cores
+def test_an_idle_process_is_idle(threads):
+    threads(CORES)
+    counted(100)
+    time.sleep(0.01)
+    before = time.process_time()
+    time.sleep(0.4)
+    assert time.process_time() - before < 0.04
+
+
+def test_a_look_ends_with_a_change_or_after_a_moment():
+    look, word = kernel("bell.wait"), np.zeros(1, np.int64)
+    start = time.perf_counter()
+    look(address(word), 1, 2**62, 0)  # has changed before
+    look(address(word), 0, 1000, 2**62)  # does not change
+    assert time.perf_counter() - start < 5
+
+    change = threading.Timer(0.05, lambda: word.fill(7))
+    change.start()
+    look(address(word), 0, 2**62, 10)
+    assert word[0] == 7
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no interval timer")
+def test_interrupts_at_any_moment_of_short_calls(threads):
+    threads(3)
+    rng = np.random.default_rng(8)
+
+    def call_until(moment):
+        signal.setitimer(signal.ITIMER_REAL, moment)
+        for _ in range(100_000):
+            done = []
+            parallel(lambda lo, hi, done=done: done.append(lo), split(4, 1))
+            assert sorted(done) == list(range(4))
+
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for _ in range(100):
+            with pytest.raises(KeyboardInterrupt):
+                call_until(rng.uniform(20e-6, 2e-3))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert (counted(100) == 1).all()
+
+
 PARENT = """
 import os, signal, sys, threading, time
 import numpy as np, sigconv as sc
@@ -247,6 +338,32 @@ def test_a_child_forked_while_others_call_works():
         "    if status:\n"
         "        sys.exit(f'child: {status}')\n"
         "stop = True\n"
+    )
+
+
+@forks
+@pytest.mark.parametrize("count", [2, 5])
+def test_a_child_forked_among_short_calls_works(count):
+    passes(
+        PARENT + f"sc.set_num_threads({count})\n"
+        "from sigconv.engines.cpu.threads import parallel, split\n"
+        "def call(times):\n"
+        "    for _ in range(times):\n"
+        "        done = []\n"
+        "        parallel(lambda lo, hi: done.append(lo), split(6, 1))\n"
+        "        assert sorted(done) == list(range(6))\n"
+        "callers = [threading.Thread(target=call, args=(10**9,), daemon=True) for _ in range(2)]\n"
+        "for caller in callers: caller.start()\n"
+        "for _ in range(20):\n"
+        "    call(5)\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        signal.alarm(8)\n"
+        "        call(50)\n"
+        "        os._exit(0)\n"
+        "    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])\n"
+        "    if status:\n"
+        "        sys.exit(f'child: {status}')\n"
     )
 
 

@@ -31,6 +31,7 @@ from sigconv.engines.cpu.target import host
 _SHARED = (
     "compile",
     "target",
+    "waiting",
     "tile",
     "shuffles",
     "masks",
