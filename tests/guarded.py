@@ -15,6 +15,7 @@ import os
 import sys
 
 import numpy as np
+from guarded_across import across_cases
 from guarded_conv_grads import conv_grads_cases
 from guarded_convs import convs_cases
 from guarded_depthwise import depthwise_cases
@@ -274,6 +275,7 @@ def cases():
     yield from pool_cases(rng)
     yield from conv_grads_cases(rng)
     yield from convs_cases(rng)
+    yield from across_cases(rng)
     yield from depthwise_cases(rng)
     yield from winograd_cases(rng)
     yield from linear_cases(rng)

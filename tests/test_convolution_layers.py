@@ -115,6 +115,8 @@ SHAPES = [
     ((19, 5, 6, 7), (7, 5, 3, 3), (2, 1), (1, 2), (1, 2), 1),
     ((700, 40, 11), (24, 40, 4), 1, 3, 1, 1),
     ((33, 2, 3, 4, 5), (9, 2, 2, 2, 2), 1, 1, 1, 1),
+    ((9, 64, 13, 15), (96, 32, 3, 3), 1, 1, 1, 2),
+    ((2, 64, 60, 19), (64, 64, 1, 1), (2, 1), 0, 1, 1),
 ]
 
 
@@ -231,8 +233,10 @@ def test_plans_are_told(rng):
     assert method((1, 256, 13, 13), (384, 256, 3, 3), padding=1) == "winograd"
     assert method((1, 48, 27, 27), (128, 48, 5, 5), padding=2) == "winograd"
     assert method((4, 3, 227, 227), (96, 3, 11, 11), stride=4) == "winograd"
-    assert method((1, 48, 27, 27), (128, 48, 3, 3), padding=2, dilation=2) == "columns"
-    assert method((3, 512, 7, 7), (512, 512, 1, 1)) == "cells"
+    assert method((1, 48, 27, 27), (128, 48, 3, 3), padding=2, dilation=2) == "across"
+    assert method((64, 6, 14, 14), (16, 6, 5, 5)) == "across"
+    assert method((1, 48, 27, 27), (40, 48, 3, 3), padding=2, dilation=2) == "columns"
+    assert method((3, 512, 7, 7), (2048, 512, 1, 1)) == "cells"
     assert method((1, 32, 112, 112), (32, 1, 3, 3), padding=1, groups=32) == "rows"
     assert method((64, 1024, 1, 1), (1000, 1024, 1, 1)) == "direct"
 

@@ -100,6 +100,7 @@ HOT = [
     ("fir.smooth", "float32", "ps"),
     ("fir.smooth", "float64", "pd"),
     ("conv.layer", "float32", "ps"),
+    ("across.layer", "float32", "ps"),
     ("depthwise.planes_three", "float32", "ps"),
     ("depthwise.bands_five", "float64", "pd"),
     ("winograd.layer", "float32", "ps"),

@@ -27,7 +27,7 @@ LAYERS = [
         for name in ("tile", "shuffles", "masks", "outer_tiles", "dot_tiles", "dot_sizes", "block_tiles", "conv_sizes")
     ]
     + [f"sigconv.engines.cpu.{name}" for name in ("row_tiles", "group_tiles", "running_tiles", "running_sizes")]
-    + [f"sigconv.engines.cpu.winograd_{name}" for name in ("sizes", "tiles")]
+    + [f"sigconv.engines.cpu.{name}" for name in ("across_tiles", "winograd_sizes", "winograd_tiles")]
     + [f"sigconv.engines.cpu.pass_{name}" for name in ("tiles", "sizes")],
     [f"sigconv.{name}" for name in ("windows", "borders", "geometry", "checks", "times", "errors")]
     + [f"sigconv.{part}" for part in ("_window", "_durations", "_kinds", "sliding")],

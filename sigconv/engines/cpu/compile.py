@@ -52,6 +52,7 @@ _SHARED = (
     "running_sizes",
     "block_tiles",
     "conv_sizes",
+    "across_tiles",
     "depthwise_tiles",
     "depthwise_sizes",
 )

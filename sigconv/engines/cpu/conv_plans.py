@@ -226,6 +226,11 @@ def prepared(
     layer = planned(samples, groups, channels, outputs, itemsize, slide)
     least = max(1, -(-layer.blocks // 64), -(-_WORK // layer.work))
     grain = -(-layer.blocks // max(layer.blocks // least, 1))
+    given = tables(layer, border)
+    return Prepared(given, [address(t) for t in given], split(layer.blocks, grain), [0, *accumulate(layer.space)])
+
+
+def tables(layer: Layer, border: str) -> list[np.ndarray]:
+    """The tables of integers that a layer's kernel goes by: maps, places of taps, sizes, blocks."""
     maps, facts = layer.maps(border)
-    tables = [maps, layer.places().astype(np.int64), facts, layer.table()]
-    return Prepared(tables, [address(t) for t in tables], split(layer.blocks, grain), [0, *accumulate(layer.space)])
+    return [maps, layer.places().astype(np.int64), facts, layer.table()]

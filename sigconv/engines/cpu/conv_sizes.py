@@ -2,6 +2,7 @@
 
 BLOCK_CHANNELS = 8  # output channels that share what they read
 BLOCK_COLUMNS = {64: 3, 32: 1, 16: 1}  # by the bytes of a register: how many of them each channel of a block fills
+ACROSS = 13  # places at most that have a register of sums each: 15 of 16 are in use
 DIRECT, COLUMNS, CELLS = range(3)  # what is laid out side by side: nothing, the window's columns, all of its cells
 
 # A table of integers tells the kernel about a layer: its sizes, how planes are padded and cells laid out, then where

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from sigconv.engines.cpu import depthwise
+from sigconv.engines.cpu import across, depthwise
 from sigconv.engines.cpu.compile import address, kernel
 from sigconv.engines.cpu.conv_plans import planned, prepared
 from sigconv.engines.cpu.conv_sizes import (
+    ACROSS,
     BLOCK_CHANNELS,
     BLOCK_COLUMNS,
     CELLS,
@@ -53,9 +54,12 @@ def convolve(
         return _dense(x, weight, bias, y)
     if pays(slide, weight.shape[1], len(weight) // groups, x.itemsize):
         return _in_tiles(x, weight, bias, y, slide, groups, border)
+    if across.serves(len(x), weight.shape[1], len(weight) // groups, x.itemsize, volume):
+        across.convolve(x, weight, bias, y, volume, groups, border)
+        return y
     if groups == 1 and border == "constant" and _is_for_many(slide, x.shape, weight.shape, x.itemsize):
         return _beside(x, weight, bias, y, slide)
-    _layer(x, weight, bias, y, _as_volume(slide), groups, border)
+    _layer(x, weight, bias, y, volume, groups, border)
     return y
 
 
@@ -194,7 +198,8 @@ def describe(
     """How `convolve` would go about such arrays.
 
     "method" is what becomes of the input: read where it lies ("rows"), as it is but for its border ("direct"), laid out
-    as the window's columns or all of its cells see it, or mixed so that four outputs need fewer products ("winograd").
+    as it is while vectors go over output channels ("across"), as the window's columns or all of its cells see it, or
+    mixed so that four outputs need fewer products ("winograd").
     "tile" is how many output channels and places are summed at a time in registers, "workspace" the bytes of scratch
     that each thread needs, "shared" those that all need together.
     """
@@ -212,6 +217,10 @@ def describe(
     samples, volume, turned = x_shape[0], _as_volume(slide), 0
     if _is_dense(slide) and samples > 1 and groups == 1:
         channels, samples, volume = prod(weight_shape[1:]), 1, _pointwise(min(samples, _DENSE))
+    elif across.serves(samples, channels, outputs, dtype.itemsize, volume):
+        layer = across.planned(samples, groups, channels, outputs, dtype.itemsize, volume)
+        tile = lanes, ACROSS
+        return {"method": "across", "tile": tile, "workspace": sum(across.space(layer)) * dtype.itemsize, "shared": 0}
     elif groups == 1 and _is_for_many(slide, x_shape, weight_shape, dtype.itemsize):
         part = _side_by_side(x_shape, weight_shape, slide, dtype.itemsize)
         samples, volume, turned = 1, _widened(slide, part), part * (prod(x_shape[1:]) + outputs * prod(slide.output))

@@ -60,10 +60,17 @@ def padder(real: types.Float) -> Callable[..., Any]:
     """
     copy, copy_second, copy_fourth, copy_eighth = (row_copier(real, step) for step in (1, 2, 4, 8))
     fill = row_filler(real)
+    lanes = host().vector_bytes * 8 // real.bitwidth
+    load_between, store = load_between_of(real, 1, lanes), t.store
 
     @inlined
     def pad_phase(x, at, width, rows, n_rows, lo, hi, stride, p, to, pitch, count):
-        if stride == 1:
+        if stride == 1 and count <= lanes:  # what is there of a row is found once
+            first, last = max(lo, 0), max(hi, 0)
+            for r in range(n_rows):
+                if rows[r] >= 0:
+                    store(load_between(x, at + rows[r] * width, first, last), p, to + r * pitch)
+        elif stride == 1:
             for r in range(n_rows):
                 if rows[r] >= 0:
                     copy(x, at + rows[r] * width, lo, hi, p, to + r * pitch, count)
