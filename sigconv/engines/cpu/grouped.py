@@ -6,17 +6,19 @@ from sigconv.engines.cpu.compile import address
 from sigconv.engines.cpu.counted import Taps
 from sigconv.engines.cpu.scratch import scratch
 from sigconv.engines.cpu.tail import Piece
-from sigconv.engines.cpu.taps import TURNS, fold, group_lanes
+from sigconv.engines.cpu.taps import fold, group_lanes, turn_lanes
 from sigconv.engines.cpu.threads import parallel, split
 from sigconv.plan import Policy
 
 FEWEST = 96  # taps from which on groups are worth their while, also where pieces are short
-_MOST = 50  # tiles in a row: streams stay in the second cache, and lanes do not start a multiple of 4096 bytes apart
+_DEEP = 10  # tiles of differences that are kept beside one another: they stay in the second cache
+_FEW = 30  # so few tiles are copied: three calls cost more
 _WORK = 2**25  # about so many multiplications make a range
+_RANGE = 40  # tiles, at least, in a range: each starts with differences of what came before
 
 
 class GroupedTaps(Taps):
-    """As `Taps`, for float32: a group is four rows counted from the start, so that no bit depends on the pieces fed.
+    """As `Taps`, for float32: groups and tiles of rows that share products are counted from the start, whatever is fed.
 
     Where a piece fills no group, or no tile, zeros stand for the rows that are not there: what they go into is not
     kept. Outputs that are not finite are left to the chain.
@@ -26,15 +28,16 @@ class GroupedTaps(Taps):
         super().__init__(weights, channels, dtype, policy)
         by_age = np.empty_like(self.w)
         by_age[self.order] = self.w
-        self.recent, self.folded = fold(by_age)
-        self.places = address(self.folded), self.folded.shape[1], address(self.recent), len(self.recent)
+        self.folded = fold(by_age)
+        recent, rows, groups, paired, self.apart = self.folded
+        self.places = address(rows), groups, paired, address(recent), len(recent)
         self.crowded = False  # whether the last sums were in vain: a guess that decides where to look, and no bit
-        self.lanes = group_lanes()
-        self.tile = TURNS * self.lanes  # rows that a lane sums at once
+        self.wide, self.narrow = group_lanes(), turn_lanes()
+        self.tile = 8 * self.apart  # rows that a lane sums at once
 
     def run(self, piece: Piece, out: np.ndarray) -> None:
         source = piece.source[piece.first - self.width + 1 : piece.first + piece.rows]
-        if 1 < self.channels < self.lanes:
+        if 1 < self.channels < self.narrow:
             doubtful = []
             for c in range(self.channels):
                 column = np.empty((piece.rows, 1), self.dtype)
@@ -48,32 +51,37 @@ class GroupedTaps(Taps):
 
     def _sum(self, source: np.ndarray, out: np.ndarray) -> list[tuple[int, int]]:
         """Outputs of one series, or of as many as there are lanes; the ranges of rows that may hold some not finite."""
-        rows, tile = len(out), self.tile * (self.lanes if out.shape[1] == 1 else 1)
-        if rows < _MOST * tile:  # three calls cost more than a copy
-            return self._sum_alone(source, out, 0, rows, tile)
-        begin = -self.rows % 4 + 4  # the kernel reads four rows before the first window
+        rows, step = out.shape
+        if rows < _FEW * self.tile * (self.narrow if step == 1 else 1):
+            return self._sum_alone(source, out, 0, rows)
+        lanes = self.wide if step == 1 or step >= self.wide else self.narrow
+        tile = self.tile * (lanes if step == 1 else 1)
+        begin = (-self.rows - 4) % self.tile + 4  # the kernel reads four rows before the first window
         end = begin + (rows - begin) // tile * tile
-        doubtful = self._sum_tiles(source[begin - 4 :], out[begin:end], tile)
+        doubtful = self._sum_tiles(source[begin - 4 :], out[begin:end], lanes)
         doubtful = [(begin + lo, begin + hi) for lo, hi in doubtful]
         for lo, hi in ((0, begin), (end, rows)):
             if lo < hi:
-                doubtful += self._sum_alone(source, out, lo, hi, tile)
+                doubtful += self._sum_alone(source, out, lo, hi)
         return doubtful
 
-    def _sum_alone(self, source: np.ndarray, out: np.ndarray, lo: int, hi: int, tile: int) -> list[tuple[int, int]]:
+    def _sum_alone(self, source: np.ndarray, out: np.ndarray, lo: int, hi: int) -> list[tuple[int, int]]:
         """Rows [lo, hi), in tiles of their own."""
-        past, into = self.width - 1, (self.rows + lo) % 4
-        y = np.empty((-(-(into + hi - lo) // tile) * tile, out.shape[1]), self.dtype)
-        x = np.zeros((4 + past + len(y), out.shape[1]), self.dtype)
+        step = out.shape[1]
+        tile = self.tile * (self.narrow if step == 1 else 1)
+        past, into = self.width - 1, (self.rows + lo) % self.tile
+        y = np.empty((-(-(into + hi - lo) // tile) * tile, step), self.dtype)
+        x = np.zeros((4 + past + len(y), step), self.dtype)
         x[4 + into : 4 + into + past + hi - lo] = source[lo : past + hi]
-        doubtful = self._sum_tiles(x, y, tile)
+        doubtful = self._sum_tiles(x, y, self.narrow)
         out[lo:hi] = y[into : into + hi - lo]
         return [(lo, hi)] if doubtful else []
 
-    def _sum_tiles(self, source: np.ndarray, out: np.ndarray, tile: int) -> list[tuple[int, int]]:
-        """Whole tiles of ``tile`` rows, from a group's first on; ``source`` starts four rows before its window."""
-        lanes, step = self.lanes, out.shape[1]
-        kernel = self.kernel("fast_fir.series" if step == 1 else "fast_fir.columns")
+    def _sum_tiles(self, source: np.ndarray, out: np.ndarray, lanes: int) -> list[tuple[int, int]]:
+        """Whole tiles from a tile's first row on; ``source`` starts four rows before its window."""
+        step, groups = out.shape[1], self.tile // 4
+        tile = self.tile * (lanes if step == 1 else 1)
+        kernel = self.kernel(f"fast_fir.{'series' if step == 1 else 'columns'}_{self.apart}_{lanes}")
         x, y = address(source), address(out)
         columns = [0] if step == 1 else sorted({min(c, step - lanes) for c in range(0, step, lanes)})
         doubtful = []
@@ -84,18 +92,21 @@ class GroupedTaps(Taps):
                 out[rows] = np.nan
                 doubtful.append((rows.start, rows.stop))
                 return
-            pitch = lanes * (self.folded.shape[1] + min(hi - lo, _MOST) * self.tile // 4)
-            space = scratch(1, (4 + 5 * self.tile) * lanes + 9 * pitch, self.dtype)[0]
+            pitch = lanes * (self.width // 4 + min(hi - lo + 1, _DEEP) * groups)
+            space = scratch(1, (4 + 20 * groups) * lanes + 9 * pitch, self.dtype)[0]
             for c in columns:
                 kernel(
                     x, (self.width + 3 + lo * tile) * step + c, step, *self.places,
-                    y, lo * tile * step + c, hi - lo, _MOST, address(space), pitch,
+                    y, lo * tile * step + c, hi - lo, _DEEP * groups, address(space), pitch,
                 )  # fmt: skip
                 if space[3 * lanes : 4 * lanes].any():  # NaN is true
                     doubtful.append((rows.start, rows.stop))
                     self.crowded = not np.isfinite(out[rows.start : rows.stop : 61]).any()
 
-        parallel(task, split(len(out) // tile, max(_WORK // (self.width * tile * step), 4 * _MOST), _MOST))
+        tiles = len(out) // tile
+        ranges = 4 * -(-len(out) * self.width * step // (4 * _WORK))
+        grain = max(-(-tiles // ranges), _RANGE, 8 * self.width // self.tile)
+        parallel(task, split(tiles, grain | 1))  # an odd number: lanes do not start a multiple of 4096 bytes apart
         return doubtful
 
     def _nothing_complete(self, source: np.ndarray) -> bool:

@@ -1,4 +1,4 @@
-"""Many taps with 9/16 of the multiplications: fast FIR over groups of four samples, counted from the start.
+"""Many taps with 3/8 of the multiplications: fast FIR over groups of four samples, counted from the start.
 
 Two outputs in a row, y[1] = p x[1] + q x[0] and y[0] = p x[0] + q x[-1], share a product:
 
@@ -6,26 +6,36 @@ Two outputs in a row, y[1] = p x[1] + q x[0] and y[0] = p x[0] + q x[-1], share 
 
 With p the taps of even age, q those of odd age and x every second sample, these are three filters of half the length at
 half the rate instead of four; done twice, nine of a quarter of the length instead of sixteen (Winograd 1980; Mou and
-Duhamel 1991). Only samples are subtracted, and only those in an output's own window: a constant's differences are
-exactly zero, and what a window does not hold leaves no trace.
+Duhamel 1991). Each of the nine saves another third: outputs d groups apart, y[d] = p x[d] + q x[0] + r x[-d] and
+y[0] = p x[0] + q x[-d] + r x[-2d], share two of four products,
 
-The price is rounding. Against one chain of multiply-adds the error is about 2 times as large for noise, 1.5 times for
-noise on a level far from zero, and 25 times for a signal that changes sign with every sample, which sums to nearly
-nothing; even then, of a thousand taps, it is some 30 eps * sum |w| * max |x|. Differences may overflow where the output
+    y[d] = s + t + p (x[d] - x[-d]),    y[0] = s - t - r (x[0] - x[-2d]),
+    s = (p + q + r)/2 (x[0] + x[-d]),   t = (q - p - r)/2 (x[0] - x[-d]).
+
+Samples are added and subtracted in registers there, beside the multiplications, and only those in an output's own
+window: a constant's differences are exactly zero, and what a window does not hold leaves no trace.
+
+The price is rounding. Against one chain of multiply-adds the error is about 1.3 times as large for noise, no larger for
+noise on a level far from zero, and up to 5 times for a signal that changes sign with every sample, which sums to nearly
+nothing. Differences may overflow where the output
 would not: such outputs, like those with something missing, are not finite, and are for `fir.smooth` to mend.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from numba import types
 
 from sigconv.engines.cpu import group_tiles
 from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.block_tiles import beyond
-from sigconv.engines.cpu.kernels import compiler, inlined
-from sigconv.engines.cpu.taps import TURNS, group_lanes
+from sigconv.engines.cpu.kernels import always_inlined, compiler, inlined
+from sigconv.engines.cpu.taps import APART, group_lanes, turn_lanes
 
 NONE = 9  # where the first sums start from: a tile of zeros
+
+
+AHEAD = 240  # so far ahead a lane's samples, and places of its outputs, are asked for
 
 
 @inlined
@@ -36,21 +46,30 @@ def _start(stream):
     return 0 if stream < 5 else 3 + (stream - 5) // 2
 
 
-def _smooth(real: types.Float, turned: bool) -> tuple[str, Callable[..., None]]:
-    lanes = group_lanes()
-    at_once = lanes // 4  # groups in a turn
-    count = TURNS * at_once  # groups in a tile: one lane's, of one series
-    size, zeros, load, _, _ = t.shape(real, count, lanes)
-    four_taps, three_taps, two_taps, one_tap = (t.shape(real, count, lanes, n).fma_taps for n in (4, 3, 2, 1))
-    differences = group_tiles.differences_of(real, lanes, turned)
-    in_order = group_tiles.in_order_of(real, lanes, size, turned)
-    load_apart, store_apart = group_tiles.apart_of(real, lanes)
-    no_doubt, spread = t.shape(real, 1, lanes).zeros, t.shape(real, lanes, lanes).spread
+def _smooth(real: types.Float, turned: bool, apart: int, lanes: int) -> tuple[str, Callable[..., None]]:
+    part = turn_lanes()
+    at_once, parts = part // 4, lanes // part  # groups in a turn, and turns that fill a row
+    count = 2 * apart  # groups in a tile: one lane's, of one series
+    turns = count // at_once * parts
+    chunk = apart // 2
+    size, both, none = count * lanes, t.shape(real, 2 * chunk, lanes), t.shape(real, count, lanes).zeros
+    near, far, rest = group_tiles.products_of(real, lanes, apart, chunk)
+    crossed, load, store_two = group_tiles.two_of(real, lanes, apart, chunk)
+    differences = group_tiles.differences_of(real, lanes, part, turned)
+    in_order = group_tiles.in_order_of(real, lanes, part, size, turned)
+    load_apart, store_apart = group_tiles.apart_of(real, part)
+    no_doubt, spread = t.shape(real, 1, part).zeros, t.shape(real, part, part).spread
+    zeros, one_row = both.zeros, t.shape(real, 1, lanes).load
     add, sub, fma, store, ask_for, total = t.add, t.sub, t.fma, t.store, t.ask_for_later, group_tiles.total
 
-    @inlined
-    def finish(sums, of, x, at, along, across, recent, extra, y, to, doubt):
+    @always_inlined
+    def finish(sums, turn, x, at, along, across, recent, extra, y, to, doubt):
         """One turn of outputs; what is not finite is infinite or NaN in ``doubt`` from now on."""
+        lane = turn % parts * part
+        of = turn // parts * at_once * lanes + lane
+        done = turn // parts * at_once * 4 * along + lane * (across if turned else 1)
+        at += done
+        to += done
         rows = in_order(sums, of)
         if extra > 0:
             rows = fma(load_apart(x, at, across), spread(recent[0]), rows)
@@ -59,95 +78,119 @@ def _smooth(real: types.Float, turned: bool) -> tuple[str, Callable[..., None]]:
         if extra > 2:
             rows = fma(load_apart(x, at - 2 * along, across), spread(recent[2]), rows)
         store_apart(rows, y, to, across)
+        if turned:
+            for line in range(part):
+                ask_for(y, to + line * across + AHEAD)
         row = total(rows)
         return add(doubt, sub(row, row))
 
-    def run(x, at, along, w, groups, recent, extra, y, to, tiles, most, space, pitch):
+    @always_inlined
+    def prepare(turn, x, here, along, across, space, streams, row, pitch):
+        """Differences of one turn."""
+        lane = turn % parts * part
+        k = turn // parts * at_once
+        here += 4 * k * along + lane * (across if turned else 1)
+        differences(x, here, across, beyond(space, lane), streams, lanes * (row + k) + lane, pitch)
+        if turned:
+            for line in range(part):
+                ask_for(x, here + line * across + AHEAD)
+
+    def run(x, at, along, w, groups, paired, recent, extra, y, to, tiles, deep, space, pitch):
         history = groups // at_once * at_once  # of earlier groups; the first of an even number of them is not used
+        left = groups - 3 * paired
+        weights = 4 * paired + left
         streams = beyond(space, 4 * lanes)
         sums = beyond(streams, 9 * pitch)  # nine and nothing, twice: while some are made, the others become outputs
-        store(zeros(), sums, NONE * size)
-        store(zeros(), sums, (10 + NONE) * size)
+        store(none(), sums, NONE * size)
+        store(none(), sums, (10 + NONE) * size)
         doubt = no_doubt()
-        while tiles > 0:
-            rows = min(tiles, most) * count
-            across = 4 * rows if turned else along
-            old = at - extra * along
-            g = -history
-            for k in range(3):
-                for lane in range(lanes):
-                    space[k * lanes + lane] = x[old + (4 * g - 3 + k) * along + lane * (across if turned else 1)]
-            while g < count:
-                differences(x, old + 4 * g * along, across, space, streams, lanes * (g + history), pitch)
-                g += at_once
-            g = 0
-            now = 0
-            while g < rows:
-                # Differences of the next tile and outputs of the last are made between the products of this one:
-                # in pieces so small that the processor, which looks some hundred instructions ahead, does both at once.
+        across = 4 * tiles * count if turned else along
+        old = at - extra * along
+        for k in range(3):
+            for lane in range(lanes):
+                space[k * lanes + lane] = x[old - (4 * history + 3 - k) * along + lane * (across if turned else 1)]
+        here = old - 4 * history * along
+        for turn in range((history + count) // at_once * parts):
+            prepare(turn, x, here, along, across, space, streams, 0, pitch)
+        row = history  # where the tile's own groups are in the streams
+        now = 0
+        for tile in range(tiles):
+            # Differences of the next tile and outputs of the last are made between the products of this one:
+            # in pieces so small that the processor, which looks some hundred instructions ahead, does both at once.
+            here = old + 4 * (tile + 1) * count * along
+            done = 4 * (tile - 1) * count * along
+            last = beyond(sums, (10 - now) * size)
+            for step in range(18):
+                stream = step >> 1
+                first = (step & 1) * chunk * lanes
+                base = stream * pitch + lanes * row + first
+                v = stream * weights
+                start = (now + _start(stream)) * size + first
+                acc = zeros()
+                j = 0
+                while j < paired:
+                    acc = near(acc, streams, base - 3 * lanes * j, w, v + j, paired)
+                    j += apart
+                acc = add(crossed(acc), load(sums, start))
+                if step < turns and tile + 1 < tiles:
+                    prepare(step, x, here, along, across, space, streams, row + count, pitch)
+                j = 0
+                while j < paired:
+                    acc = far(acc, streams, base - 3 * lanes * j, w, v + 2 * paired + j, paired)
+                    j += apart
+                for k in range(left):
+                    acc = rest(acc, streams, base - lanes * (3 * paired + k), w, v + 4 * paired + k)
+                store_two(acc, sums, (now + stream) * size + first)
+                if step < turns and tile > 0:
+                    doubt = finish(last, step, x, at + done, along, across, recent, extra, y, to + done, doubt)
+            for step in range(18, turns):
+                if tile + 1 < tiles:
+                    prepare(step, x, here, along, across, space, streams, row + count, pitch)
+                if tile > 0:
+                    doubt = finish(last, step, x, at + done, along, across, recent, extra, y, to + done, doubt)
+            now = 10 - now
+            row += count
+            if row + 2 * count > history + deep:
                 for stream in range(9):
-                    acc = load(sums, (now + _start(stream)) * size)
-                    from_here = stream * pitch + lanes * (g + history)
-                    j = stream * groups
-                    end = j + groups
-                    for part in range(2):
-                        stop = j + groups // 8 * 4 if part == 0 else end
-                        while stop - j >= 4:
-                            acc = four_taps(acc, streams, from_here, w, j)
-                            from_here -= 4 * lanes
-                            j += 4
-                        turn = (2 * stream + part) // 3 * 2 + (2 * stream + part) % 3
-                        if (2 * stream + part) % 3 == 2:
-                            pass
-                        elif turn < TURNS:
-                            next_turn = g + count + turn * at_once
-                            if next_turn < rows:
-                                here = old + 4 * next_turn * along
-                                to_streams = lanes * (next_turn + history)
-                                differences(x, here, across, space, streams, to_streams, pitch)
-                                if turned:  # what this turn reads of the next block, were it read in order
-                                    for line in range(lanes * lanes // 16):
-                                        ask_for(x, at + 4 * lanes * (rows + next_turn) + 16 * line)
-                        elif g > 0:
-                            turn -= TURNS
-                            done = (g - count + turn * at_once) * 4 * along
-                            of = (10 - now) * size + turn * at_once * lanes
-                            doubt = finish(sums, of, x, at + done, along, across, recent, extra, y, to + done, doubt)
-                    if end - j == 3:
-                        acc = three_taps(acc, streams, from_here, w, j)
-                    elif end - j == 2:
-                        acc = two_taps(acc, streams, from_here, w, j)
-                    elif end - j == 1:
-                        acc = one_tap(acc, streams, from_here, w, j)
-                    store(acc, sums, (now + stream) * size)
-                now = 10 - now
-                g += count
-            for turn in range(TURNS):
-                done = (rows - count + turn * at_once) * 4 * along
-                of = (10 - now) * size + turn * at_once * lanes
-                doubt = finish(sums, of, x, at + done, along, across, recent, extra, y, to + done, doubt)
-            done = 4 * rows * (lanes if turned else along)
-            at += done
-            to += done
-            tiles -= min(tiles, most)
+                    for k in range(history + count):
+                        back = stream * pitch + lanes * k
+                        store(one_row(streams, back + lanes * (row - history)), streams, back)
+                row = history
+        last = beyond(sums, (10 - now) * size)
+        done = 4 * (tiles - 1) * count * along
+        for turn in range(turns):
+            doubt = finish(last, turn, x, at + done, along, across, recent, extra, y, to + done, doubt)
+        store(one_row(sums, NONE * size), space, 3 * lanes)
         store(doubt, space, 3 * lanes)
 
-    return "xiixixixiiixi", run
+    return "xiixiixixiiixi", run
 
 
-def series(real: types.Float) -> tuple[str, Callable[..., None]]:
-    """y[to + i] = sum of w[j] x[at + i - j] for 0 <= i < 4 * lanes * (groups in a tile) * tiles, ``at`` on a group.
+def series(real: types.Float, apart: int, lanes: int) -> tuple[str, Callable[..., None]]:
+    """y[to + i] = sum of w[j] x[at + i - j] for 0 <= i < 4 * lanes * (groups in a tile) * tiles, ``at`` on a tile.
 
-    ``recent`` holds the weights of the ``extra`` newest taps, ``w`` what `taps.fold` makes of the 4 * groups others.
-    Lanes are stretches of the series, of at most ``most`` tiles. ``space`` holds three rows of lanes, then a row of
-    zeros if all outputs are finite. ``along`` is 1, and windows must lie inside x, and four samples before the first.
+    ``recent`` holds the weights of the ``extra`` newest taps, ``w`` what `taps.fold` makes of the 4 * groups others:
+    ``paired`` products of each kind. Lanes are stretches of the series. ``space`` holds three rows of lanes, then a row
+    of zeros if all outputs are finite, then nine streams ``pitch`` apart, of ``deep`` groups and a window's, and sums.
+    ``along`` is 1, and windows must lie inside x, and four samples before the first.
     """
-    return _smooth(real, True)
+    return _smooth(real, True, apart, lanes)
 
 
-def columns(real: types.Float) -> tuple[str, Callable[..., None]]:
+def columns(real: types.Float, apart: int, lanes: int) -> tuple[str, Callable[..., None]]:
     """The same down as many columns as there are lanes, of rows ``along`` apart; tiles follow one another."""
-    return _smooth(real, False)
+    return _smooth(real, False, apart, lanes)
 
 
-compile_kernel = compiler({"series": series, "columns": columns})
+def _variant(build: Callable[..., Any], *shape: int) -> Callable[[types.Float], tuple[str, Callable[..., None]]]:
+    return lambda real: build(real, *shape)
+
+
+compile_kernel = compiler(
+    {
+        f"{build.__name__}_{apart}_{lanes}": _variant(build, apart, lanes)
+        for build in (series, columns)
+        for apart in APART
+        for lanes in {group_lanes(), turn_lanes()}
+    }
+)
