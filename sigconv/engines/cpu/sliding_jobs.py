@@ -219,7 +219,7 @@ class Job:
         room_needed = self.numbers * self.dtype.itemsize
         ranges = split(self.units, max(-(-self.units // _PARTS), _LEAST // self.work))
 
-        def run(x: np.ndarray, out: np.ndarray, _held: np.ndarray = w) -> None:
+        def run(x: np.ndarray, out: np.ndarray, _held: object = (w, self.table)) -> None:
             at, to = address(x), address(out)
 
             def task(lo: int, hi: int) -> None:

@@ -67,7 +67,7 @@ class Passes:
             (address(table), split(units, max(-(-units // _PARTS), _LEAST // self.work))) for table, units in self.jobs
         ]
 
-        def run(x: np.ndarray, out: np.ndarray, _held: tuple[np.ndarray, ...] = (down, across)) -> None:
+        def run(x: np.ndarray, out: np.ndarray, _held: object = (down, across, self.jobs)) -> None:
             at, to = address(x), address(out)
             for places, ranges in jobs:
 
