@@ -92,11 +92,11 @@ def test_blocks_cover_each_output_once():
 def test_it_serves_layers_that_waste_few_channels():
     lanes = host().vector_bytes // 4
 
-    def serves(outputs, width, samples=1, channels=6):
+    def serves(outputs, width, channels=6):
         slide = convs._as_volume(geometry.convolution((14, width), (3, 3), 1, 1, 1))
-        return across.serves(samples, channels, outputs, 4, slide)
+        return across.serves(channels, outputs, 4, slide)
 
     assert serves(lanes, 10) and serves(2 * lanes, 14) and serves(lanes, 2 * lanes) and serves(8 * lanes, 5 * lanes + 1)
     assert not serves(1, 10) and not serves(lanes + 1, 10) and not serves(lanes, 3)
     assert not serves(lanes, 4 * lanes)  # whose rows fill vectors
-    assert serves(512, 14, 1, 512) and not serves(512, 14, 2, 512)  # whose weights are many
+    assert serves(64, 14, 32) and not serves(512, 14, 512)  # whose weights are many

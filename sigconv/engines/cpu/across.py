@@ -19,7 +19,7 @@ from sigconv.geometry import Slide
 _LOST = 1.1  # times as many channels in whole vectors as there are, at most
 _GOOD = 1.04  # times as many places in whole vectors as a row has, with which no other way is needed
 _NARROW = 4  # places in a row that keep an FMA unit busy
-_LARGE = 2**21  # bytes of weights that several samples had better meet together
+_LARGE = 3 * 2**17  # bytes of weights from which on to pack them takes longer than what is gained
 _PLACES = 256  # outputs of a channel in a block, at most: their sums stay near
 _TAPS = 192  # cells of channels' windows that are added at a time: their weights stay in the first cache
 _NEAR = 2**19  # bytes of padded planes, and of a block's weights, that stay in a core's second cache
@@ -28,14 +28,16 @@ _WORK = 2**24, 2**26  # multiply-adds of such a range, times the bytes of a numb
 
 
 @lru_cache(maxsize=64)
-def serves(samples: int, channels: int, outputs: int, itemsize: int, slide: Slide) -> bool:
+def serves(channels: int, outputs: int, itemsize: int, slide: Slide) -> bool:
     """Whether this is the quicker way for groups of so many channels and outputs; ``slide`` has three axes."""
     width = slide.output[2]
     if _whole(outputs, itemsize) > _LOST * outputs or width < _NARROW:
         return False
     if width > _whole(1, itemsize) * 2 and _whole(width, itemsize) <= _GOOD * width:
         return False
-    return samples == 1 or channels * outputs * prod(slide.kernel) * itemsize <= _LARGE
+    if prod(slide.kernel) == 1 and slide.stride[2] > 1:  # to bring the cells together is most of the work
+        return False
+    return channels * outputs * prod(slide.kernel) * itemsize <= _LARGE
 
 
 def _whole(numbers: int, itemsize: int) -> int:

@@ -54,7 +54,7 @@ def convolve(
         return _dense(x, weight, bias, y)
     if pays(slide, weight.shape[1], len(weight) // groups, x.itemsize):
         return _in_tiles(x, weight, bias, y, slide, groups, border)
-    if across.serves(len(x), weight.shape[1], len(weight) // groups, x.itemsize, volume):
+    if across.serves(weight.shape[1], len(weight) // groups, x.itemsize, volume):
         across.convolve(x, weight, bias, y, volume, groups, border)
         return y
     if groups == 1 and border == "constant" and _is_for_many(slide, x.shape, weight.shape, x.itemsize):
@@ -217,7 +217,7 @@ def describe(
     samples, volume, turned = x_shape[0], _as_volume(slide), 0
     if _is_dense(slide) and samples > 1 and groups == 1:
         channels, samples, volume = prod(weight_shape[1:]), 1, _pointwise(min(samples, _DENSE))
-    elif across.serves(samples, channels, outputs, dtype.itemsize, volume):
+    elif across.serves(channels, outputs, dtype.itemsize, volume):
         layer = across.planned(samples, groups, channels, outputs, dtype.itemsize, volume)
         tile = lanes, ACROSS
         return {"method": "across", "tile": tile, "workspace": sum(across.space(layer)) * dtype.itemsize, "shared": 0}
