@@ -1,5 +1,6 @@
 """Convolution layers of neural networks, forward: ``torch.nn.functional``'s names, order of arguments and meaning."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from sigconv._layer_arguments import layer_bias, layer_groups, layer_input, layer_slide, layer_weight
 from sigconv.borders import layer_border
 from sigconv.engines.cpu.convs import convolve
-from sigconv.geometry import Ints, Padding
+from sigconv.geometry import Ints, Padding, Slide
 
 
 def conv1d(
@@ -174,15 +175,33 @@ def _layer(
     groups: int,
     border: str,
 ) -> np.ndarray:
-    border = layer_border(border)
     x, answer = layer_input(axes, x)
     weight = layer_weight(axes, weight, x.dtype)
     bias = layer_bias(bias, len(weight), x.dtype)
-    groups = layer_groups(groups, input_channels=x.shape[1], output_channels=len(weight))
-    if x.shape[1] != weight.shape[1] * groups:
-        raise ValueError(
-            f"weight must be (O, {x.shape[1] // groups}, ...) for {x.shape[1]} channels of x in {groups} groups, "
-            f"got the shape {weight.shape}"
-        )
-    slide = layer_slide(x.shape[2:], weight.shape[2:], stride, padding, dilation)
+    options = stride, padding, dilation, groups, border
+    told = _told_again if all(type(option) in (int, str) for option in options) else _told
+    slide, groups, border = told(x.shape[1:], weight.shape, *options)
     return answer.of(convolve(x, weight, bias, slide, groups, border))
+
+
+def _told(
+    x: tuple[int, ...],
+    weight: tuple[int, ...],
+    stride: Ints,
+    padding: Padding,
+    dilation: Ints,
+    groups: int,
+    border: str,
+) -> tuple[Slide, int, str]:
+    """How the window slides over samples of the shape ``x``, the groups and the border, checked."""
+    border = layer_border(border)
+    groups = layer_groups(groups, input_channels=x[0], output_channels=weight[0])
+    if x[0] != weight[1] * groups:
+        raise ValueError(
+            f"weight must be (O, {x[0] // groups}, ...) for {x[0]} channels of x in {groups} groups, "
+            f"got the shape {weight}"
+        )
+    return layer_slide(x[1:], weight[2:], stride, padding, dilation), groups, border
+
+
+_told_again = lru_cache(maxsize=256)(_told)  # for options that are equal only where they mean the same

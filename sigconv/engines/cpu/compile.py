@@ -85,9 +85,23 @@ def kernel(name: str, dtype: Any = "float64") -> Callable[..., int]:
     return found
 
 
+def _declared(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
+
+
+def _stored(array: np.ndarray) -> int:
+    """The same, read from where NumPy's ABI has it, behind the head of every object: a tenth of the time."""
+    return ctypes.c_void_p.from_address(id(array) + object.__basicsize__).value or 0
+
+
+_known = np.empty(1)
+_same = sys.implementation.name == "cpython" and _stored(_known) == _declared(_known)
+_address = _stored if _same else _declared
+
+
 def address(array: np.ndarray) -> int:
     """The address of an array's first element."""
-    return array.__array_interface__["data"][0]
+    return _address(array)
 
 
 def cache_directory() -> Path | None:

@@ -1,6 +1,7 @@
 """Convolution layers: sums over channels and the cells of a window, for every output channel."""
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from math import prod
 from typing import Any
 
@@ -42,25 +43,31 @@ def convolve(
     for each 2 x 2 outputs, and bits depend on where in them an output is.
     """
     y = apart_from(x, (len(x), len(weight), *slide.output))
-    if y.size == 0:
-        return y
-    if bias is None:
-        bias = np.zeros(len(weight), x.dtype)
-    volume = _as_volume(slide)
-    if depthwise.serves(volume, weight.shape[1], len(weight) // groups, border):
-        depthwise.convolve(x, weight, bias, y, volume, groups, border)
-        return y
-    if _is_dense(slide) and len(x) > 1 and groups == 1:
-        return _dense(x, weight, bias, y)
-    if pays(slide, weight.shape[1], len(weight) // groups, x.itemsize):
-        return _in_tiles(x, weight, bias, y, slide, groups, border)
-    if across.serves(weight.shape[1], len(weight) // groups, x.itemsize, volume):
-        across.convolve(x, weight, bias, y, volume, groups, border)
-        return y
-    if groups == 1 and border == "constant" and _is_for_many(slide, x.shape, weight.shape, x.itemsize):
-        return _beside(x, weight, bias, y, slide)
-    _layer(x, weight, bias, y, volume, groups, border)
+    if y.size:
+        bias = np.zeros(len(weight), x.dtype) if bias is None else bias
+        _way(x.shape, weight.shape, x.itemsize, slide, groups, border)(x, weight, bias, y)
     return y
+
+
+Way = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], object]
+
+
+@lru_cache(maxsize=256)
+def _way(x: tuple[int, ...], weight: tuple[int, ...], itemsize: int, slide: Slide, groups: int, border: str) -> Way:
+    """What fills y from x, the weights and the biases, from their shapes alone."""
+    outputs, channels = weight[0] // groups, weight[1]
+    volume = _as_volume(slide)
+    if depthwise.serves(volume, channels, outputs, border):
+        return partial(depthwise.convolve, slide=volume, groups=groups, border=border)
+    if _is_dense(slide) and x[0] > 1 and groups == 1:
+        return _dense
+    if pays(slide, channels, outputs, itemsize):
+        return partial(_in_tiles, slide=slide, groups=groups, border=border)
+    if across.serves(channels, outputs, itemsize, volume):
+        return partial(across.convolve, slide=volume, groups=groups, border=border)
+    if groups == 1 and border == "constant" and _is_for_many(slide, x, weight, itemsize):
+        return partial(_beside, slide=slide)
+    return partial(_layer, slide=volume, groups=groups, border=border)
 
 
 def _is_dense(slide: Slide) -> bool:
