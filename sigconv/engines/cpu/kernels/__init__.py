@@ -55,4 +55,5 @@ def compiler(
             raise RuntimeError(f"kernel {name!r} allocates or raises: its code would not stand alone")
         return Code(result.fndesc.llvm_func_name, c_letters, object_code)
 
+    compile_kernel.names = tuple(builders)  # type: ignore[attr-defined]
     return compile_kernel
