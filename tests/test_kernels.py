@@ -21,9 +21,9 @@ GUARDED = ROOT / "tests" / "guarded.py"
 
 def registered():
     """Every kernel's name, as its module registers it."""
-    for path in sorted(KERNELS.glob("*.py")):
-        if path.stem != "__init__":
-            module = import_module(f"sigconv.engines.cpu.kernels.{path.stem}")
+    for path in sorted(KERNELS.glob("[!_]*.py")):
+        module = import_module(f"sigconv.engines.cpu.kernels.{path.stem}")
+        if hasattr(module, "compile_kernel"):  # others are what kernels share
             yield from (f"{path.stem}.{name}" for name in module.compile_kernel.names)
 
 
