@@ -118,9 +118,12 @@ def test_no_module_imports_itself_in_a_circle():
         visit(module)
 
 
-@pytest.mark.parametrize("statement", ["import sigconv", "import sigconv as sc; str(sc.windows.parse('uniform:3'))"])
+@pytest.mark.parametrize(
+    "statement",
+    ["import sigconv", "import sigconv.io.images", "import sigconv as sc; str(sc.windows.parse('uniform:3'))"],
+)
 def test_importing_loads_nothing_heavy(statement):
-    heavy = ("scipy", "numba", "llvmlite", "matplotlib", "pandas")
+    heavy = ("scipy", "numba", "llvmlite", "matplotlib", "pandas", "PIL", "tifffile", "imagecodecs")
     script = f"{statement}\nimport sys; print(*[name for name in {heavy} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
