@@ -40,7 +40,7 @@ def guarded_runs():
     runs = {}
     for side in ("start", "end"):  # one after the other: the first may have everything to compile
         process = start("-X", "faulthandler", str(GUARDED), side)
-        runs[side] = process.communicate(timeout=300)[0].splitlines(), process.returncode
+        runs[side] = process.communicate(timeout=600)[0].splitlines(), process.returncode
     return runs
 
 
@@ -187,7 +187,7 @@ def test_every_instruction_set_gives_the_same_bits(tmp_path):
         for cpu in usable
     }
     processes = {cpu: start("-c", BITS, **env) for cpu, env in {"host": {}, **own}.items()}
-    lines = {cpu: process.communicate(timeout=300)[0].splitlines() for cpu, process in processes.items()}
+    lines = {cpu: process.communicate(timeout=600)[0].splitlines() for cpu, process in processes.items()}
     assert len(lines["host"]) == 24 and all(process.returncode == 0 for process in processes.values())
     for cpu in usable:
         different = [a for a, b in zip(lines["host"], lines[cpu], strict=True) if a != b]
