@@ -1,0 +1,260 @@
+"""What stands between the samples of a picture and the filters: colour and opacity, light, rounding, which way is up.
+
+A filter sees colours multiplied by their opacity, in floats where that matters, and what comes out is divided by the
+opacity again, so that what nobody sees (the black under transparent pixels) leaks nowhere.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from sigconv._kinds import into_integers
+
+_ROWS = 1 << 20  # samples that are worked on at once where it is done pixel by pixel
+_NONE = {4: 1e-6, 8: 1e-12}  # opacity that is none, by the bytes of a float
+
+
+class Stage(Protocol):
+    """What this module asks of `sigconv.images.stages.Stage`."""
+
+    text: Any
+    apply: Any
+    reach: Any
+    total: Any
+    exact: Any
+    order: Any
+    upright: Any
+    whole: Any
+    align: Any
+    size: Any
+    step: Any
+    padding: Any
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Stages, and what is done to samples before and after them.
+
+    Attributes
+    ----------
+    stages : sequence of Stage
+        In their order. What is between two is not rounded: integers become floats before the first that needs it, and
+        are rounded, half to even, and brought into range once, after the last.
+    border, cval
+        What stands around the picture; a constant is opaque.
+    linear : bool
+        Filter amounts of light: samples are decoded by sRGB's transfer function (IEC 61966-2-1) and encoded again.
+    scale, offset : float
+        What comes of the stages, ``y``, becomes ``scale * y + offset``; opacity stays. In linear light, it is encoded
+        after that.
+    dtype : dtype, optional
+        Of the result; the picture's, if none is given. Values are kept as they are, opacity goes by the full scale.
+    stride : int
+        Every so many-th pixel of the last result along rows and columns.
+    """
+
+    stages: Sequence[Stage]
+    border: str = "mirror"
+    cval: float = 0.0
+    linear: bool = False
+    scale: float = 1.0
+    offset: float = 0.0
+    dtype: Any = None
+    stride: int = 1
+    upright: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        turned = self.stride > 1 or any(stage.upright for stage in self.stages)
+        object.__setattr__(self, "upright", turned)
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Rows above and below a pixel that its result depends on."""
+        above, below = (sum(stage.reach[k] for stage in self.stages) for k in (0, 1))
+        return above, below
+
+    def __call__(self, page: np.ndarray, alpha: bool = False) -> np.ndarray:
+        """The result for samples of shape (rows, columns) or (rows, columns, channels), the last one opacity or not.
+
+        Examples
+        --------
+        >>> Recipe([], scale=-1, offset=255)(np.array([[0, 100]], np.uint8))
+        array([[255, 155]], dtype=uint8)
+        """
+        dtype = np.dtype(self.dtype) if self.dtype is not None else page.dtype
+        plain = dtype == page.dtype and not alpha and not self.linear and self.scale == 1 and self.offset == 0
+        if plain and self._keeps_integers(page.dtype):
+            return self._thinned(self._run(page, self.cval, full_scale(page.dtype)))
+        return self._in_floats(page, alpha, dtype)
+
+    def _keeps_integers(self, dtype: np.dtype) -> bool:
+        """Whether integers through every stage give what rounding once gives.
+
+        Rounding keeps the order of values, so that it may come before or after what picks one of them.
+        """
+        sums = [stage for stage in self.stages if not stage.order]
+        if dtype.kind == "f":
+            return len(sums) <= 1 or dtype.itemsize > 2
+        return len(sums) <= 1 and (dtype.itemsize == 1 or all(stage.exact for stage in sums))
+
+    def _run(self, values: np.ndarray, cval: float, full: float) -> np.ndarray:
+        for stage in self.stages:
+            values = stage.apply(values, self.border, cval, full)
+        return values
+
+    def _thinned(self, values: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(values[:: self.stride, :: self.stride]) if self.stride > 1 else values
+
+    def _in_floats(self, page: np.ndarray, alpha: bool, dtype: np.dtype) -> np.ndarray:
+        full = full_scale(page.dtype)
+        real = np.dtype(np.float32 if page.dtype in (np.uint8, np.float16, np.float32) else np.float64)
+        colours, opacity = apart(page, alpha)
+        values = light(colours, real) if self.linear else colours.astype(real)
+        cval = float(light(np.array(self.cval / full), real)) * full if self.linear else self.cval
+        if opacity is None:
+            y = self._thinned(self._run(values, cval, full))
+            return self._finished(y, dtype, full)
+        share = opacity.astype(real)
+        share /= real.type(full)
+        values *= _beside(share, values)
+        for stage in self.stages:
+            values = stage.apply(values, self.border, cval, full)
+            if stage.total:
+                share = stage.apply(share, self.border, 1.0, 1.0)
+                share /= real.type(stage.total)
+        values, share = self._thinned(values), self._thinned(share)
+        seen = share > _NONE[real.itemsize]
+        values /= _beside(np.where(seen, share, real.type(1)), values)
+        y = self._finished(values, dtype, full)
+        hidden = self._thinned(colours)
+        if hidden.shape == y.shape and dtype == page.dtype:
+            y[~seen] = hidden[~seen]  # nobody sees them: they stay what they were
+        else:
+            y[~seen] = 0
+        np.clip(share, 0, 1, out=share)
+        share *= real.type(full_scale(dtype))
+        return np.dstack((y, rounded(share, dtype)))
+
+    def _finished(self, y: np.ndarray, dtype: np.dtype, full: float) -> np.ndarray:
+        if self.scale != 1:
+            y *= y.dtype.type(self.scale)
+        if self.offset:
+            y += y.dtype.type(self.offset)
+        return rounded(encoded(y, full) if self.linear else y, dtype)
+
+
+def _beside(share: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Opacity as it goes with every colour."""
+    return share if values.ndim == 2 else share[..., np.newaxis]
+
+
+def full_scale(dtype: np.dtype) -> float:
+    """What white and opaque are: the largest of integers, 1 for floats."""
+    return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
+
+
+def rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Floats as ``dtype``: integers half to even and kept in range; may work in place.
+
+    Raises
+    ------
+    ValueError
+        Where a NaN would have to become an integer.
+
+    Examples
+    --------
+    >>> rounded(np.array([-3.0, 0.5, 1.5, 300.0]), np.dtype("uint8"))
+    array([  0,   0,   2, 255], dtype=uint8)
+    """
+    if dtype.kind == "f":
+        return values.astype(dtype, copy=False)
+    info = np.iinfo(dtype)
+    if np.isnan(values).any():
+        raise ValueError(f"{dtype} cannot hold NaN, which the result has")
+    if info.bits < values.itemsize * 8:  # both ends are floats of the kind
+        np.rint(values, out=values)
+        return np.clip(values, info.min, info.max, out=values).astype(dtype)
+    out = np.empty(values.shape, dtype)
+    into_integers(np.ascontiguousarray(values), out, "saturate")
+    return out
+
+
+def light(samples: np.ndarray, real: np.dtype) -> np.ndarray:
+    """Amounts of light, 0 to full scale, of samples encoded as sRGB has it.
+
+    Examples
+    --------
+    >>> light(np.array([0, 188, 255], np.uint8), np.dtype("float32")).round(1)
+    array([  0. , 128.2, 255. ], dtype=float32)
+    """
+    full = full_scale(samples.dtype)
+    if samples.dtype.kind in "iu" and samples.dtype.itemsize <= 2:
+        return (_decoded(np.arange(full + 1) / full) * full).astype(real)[samples]
+    return _by_rows(_decoded, samples.astype(real), full)
+
+
+def encoded(amounts: np.ndarray, full: float) -> np.ndarray:
+    """Samples, 0 to full scale, of amounts of light; the other way round than `light`.
+
+    Examples
+    --------
+    >>> encoded(np.array([0.0, 128.2, 255.0]), 255).round(1)
+    array([  0., 188., 255.])
+    """
+    return _by_rows(_encoded, amounts, full)
+
+
+def _by_rows(function: Callable[[np.ndarray], np.ndarray], values: np.ndarray, full: float) -> np.ndarray:
+    flat = values.reshape(-1)
+    for lo in range(0, flat.size, _ROWS):
+        part = flat[lo : lo + _ROWS]
+        part[:] = function(part / full) * full
+    return flat.reshape(values.shape)
+
+
+def _decoded(v: np.ndarray) -> np.ndarray:
+    size = np.abs(v)  # below 0 the curve goes on as its own mirror image
+    return np.copysign(np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4), v)
+
+
+def _encoded(v: np.ndarray) -> np.ndarray:
+    size = np.abs(v)
+    return np.copysign(np.where(size <= 0.0031308, 12.92 * size, 1.055 * size ** (1 / 2.4) - 0.055), v)
+
+
+def apart(page: np.ndarray, alpha: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """Colours, and opacity if the last channel is that; of one colour, the axis of channels goes."""
+    if not alpha:
+        return page, None
+    return page[..., :-1] if page.shape[2] != 2 else page[..., 0], page[..., -1]
+
+
+def turned(page: np.ndarray, orientation: int) -> np.ndarray:
+    """The page as it is looked at, where its orientation is ``orientation``, 1 to 8, as EXIF and TIFF count them.
+
+    Examples
+    --------
+    >>> turned(np.array([[1, 2, 3]]), 6)  # a quarter turn clockwise
+    array([[1],
+           [2],
+           [3]])
+    """
+    if orientation >= 5:
+        page = page.swapaxes(0, 1)
+    flips = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}
+    down, along = flips.get(orientation, (1, 1))
+    return np.ascontiguousarray(page[::down, ::along])
+
+
+def turned_back(page: np.ndarray, orientation: int) -> np.ndarray:
+    """The other way round: `turned` of it is ``page``.
+
+    Examples
+    --------
+    >>> page = np.arange(6).reshape(2, 3)
+    >>> all((turned_back(turned(page, k), k) == page).all() for k in range(1, 9))
+    True
+    """
+    return turned(page, {6: 8, 8: 6}.get(orientation, orientation))
