@@ -12,6 +12,19 @@ if TYPE_CHECKING:
 PANELS, SERIES = 12, 10  # columns and series that are drawn
 
 
+def refuse_early(path: str, overwrite: bool) -> str:
+    """The kind of picture that a name asks for; raises where it could not be written in the end."""
+    from sigconv.io import files, pictures
+
+    kind = pictures.kind_of(path)
+    if not files.is_device(path):
+        files.refuse_existing(path, overwrite)
+        folder = os.path.dirname(path) or "."
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
+    return kind
+
+
 class Drawing:
     """Watches the filters of a run and draws what went in and what came out.
 
@@ -19,15 +32,8 @@ class Drawing:
     """
 
     def __init__(self, path: str, overwrite: bool) -> None:
-        from sigconv.io import files, pictures
-
         self._path, self._overwrite = path, overwrite
-        self._kind = pictures.kind_of(path)
-        if not files.is_device(path):
-            files.refuse_existing(path, overwrite)
-            folder = os.path.dirname(path) or "."
-            if not os.path.isdir(folder):
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
+        self._kind = refuse_early(path, overwrite)
         self._watchers: list[Watcher] = []
 
     def watching(self, build: Callable[[int], Any]) -> "Callable[[int], Watcher]":

@@ -18,7 +18,11 @@ COMMANDS = {
     "smooth": "Smooth columns of a telemetry file and keep every other byte.",
     "plot": "Draw columns of a telemetry file over time or row number.",
     "info": "Show what a telemetry file holds: columns, gaps, times.",
+    "image": "Filter images and keep what they are: format, depth, colour, profile.",
+    "pool": "Make images smaller: each block of pixels becomes one.",
+    "match": "Find a template in an image: places as CSV, scores as an image.",
     "window": "Show what a window does: weights, delay, noise gain.",
+    "kernel": "Show what a kernel does: size, sum, passes, weights.",
     "doctor": "Show threads, CPU and cache, and check that smoothing works.",
 }
 
@@ -81,7 +85,8 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="\b\nExample:\n  sigconv smooth readings.csv -c depth -t time -w gaussian:sigma=2s -o smooth.csv",
+    epilog="\b\nExamples:\n  sigconv smooth readings.csv -c depth -t time -w gaussian:sigma=2s -o smooth.csv\n"
+    "  sigconv image photo.jpg -k gaussian:sigma=2 -o soft.jpg",
 )
 @click.option(
     "--version",
@@ -92,7 +97,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     help="Show the version and exit.",
 )
 def cli() -> None:
-    """Smooth telemetry with weighted windows that slide over the past."""
+    """Smooth telemetry and filter images with weighted windows that slide."""
 
 
 def main() -> None:

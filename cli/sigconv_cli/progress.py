@@ -37,6 +37,10 @@ class Progress:
             self._done += len(block)
             yield block
 
+    def add(self, count: int) -> None:
+        """Count bytes that were read some other way."""
+        self._done += count
+
     def show(self) -> None:
         """Write the line anew where it is time."""
         if self._shown and (now := time.monotonic()) >= self._next:

@@ -351,25 +351,31 @@ def same(a: str, b: str) -> bool:
 
 
 def each(
-    run: Run, sources: Sequence[str], targets: Sequence[str], jobs: int, stop: Stop
+    work: Callable[[str, str, Stop, Progress], list[str]],
+    sources: Sequence[str],
+    targets: Sequence[str],
+    jobs: int,
+    stop: Stop,
+    *,
+    quiet: bool,
 ) -> Iterator[list[str] | Exception]:
     """The notes or the error of each input, in order; ``jobs`` at a time."""
     from sigconv.io import files
 
     sizes = [files.plain_size(source) for source in sources]
-    total = sum(size for size in sizes if size) if None not in sizes and not run.follow else None
-    progress = Progress(total, not run.quiet and not run.follow)
+    total = sum(size for size in sizes if size) if None not in sizes else None
+    progress = Progress(total, not quiet)
 
     def one(source: str, target: str) -> list[str] | Exception:
         try:
             stop.check()
-            return run.smooth(source, target, stop, progress)
+            return work(source, target, stop, progress)
         except Exception as error:  # the other inputs go on
             return error
 
     try:
         if len(sources) == 1:
-            yield run.smooth(sources[0], targets[0], stop, progress)
+            yield work(sources[0], targets[0], stop, progress)
             return
         from concurrent.futures import ThreadPoolExecutor
 

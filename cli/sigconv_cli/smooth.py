@@ -148,7 +148,7 @@ def command(
         targets = running.outputs(sources, output, overwrite, follow)
         running.refuse_clashes({"--state": state, "--plot": plot}, sources, targets)
         try:
-            for result in running.each(run, sources, targets, jobs, stop):
+            for result in running.each(run.smooth, sources, targets, jobs, stop, quiet=quiet or follow):
                 failed |= isinstance(result, Exception)
                 tell([options.told(result)] if isinstance(result, Exception) else result)
         except Stopped as end:

@@ -1,0 +1,273 @@
+"""Files of pictures through a recipe: the options, one input, and all inputs of a command."""
+
+import glob
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sigconv_cli import options, running
+from sigconv_cli.progress import Progress
+from sigconv_cli.stopping import Stop
+
+if TYPE_CHECKING:
+    from sigconv.io.images import Picture
+
+    from sigconv.io.develop import Recipe
+
+
+class Amount(click.ParamType):
+    """A number, or one divided by another: 10/3."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from math import isfinite
+
+        above, slash, below = str(value).partition("/")
+        try:
+            number = float(above) / (float(below) if slash else 1.0)
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is no number", param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value!r} is not finite", param, ctx)
+        return number
+
+
+BORDERS = ["mirror", "reflect", "nearest", "wrap", "constant"]
+
+_bordered = [
+    click.option(
+        "--border",
+        type=click.Choice(BORDERS),
+        default="mirror",
+        show_default=True,
+        help="What stands around the image: d c b|a b c d (mirror), c b a|a b c d (reflect), a a a|a b c d (nearest), "
+        "the other side (wrap), or --cval (constant).",
+    ),
+    click.option("--cval", type=Amount(), metavar="V", default=0.0, help="The value around it.  [default: 0]"),
+]
+_developed = [
+    click.option("--scale", type=Amount(), metavar="S", default=1.0, help="Multiply results, 10/3 too.  [default: 1]"),
+    click.option("--offset", type=Amount(), metavar="V", default=0.0, help="Then add to them.  [default: 0]"),
+    click.option(
+        "--dtype",
+        type=click.Choice(["uint8", "uint16", "uint32", "int16", "int32", "float16", "float32", "float64"]),
+        metavar="TYPE",
+        help="Of the samples written: uint8, uint16, float32, ...; values stay.  [default: the input's]",
+    ),
+    click.option("--linear-light", "linear", is_flag=True, help="Undo the curve of sRGB while filtering."),
+    click.option("--auto-orient", is_flag=True, help="Turn pixels as the orientation tag says, and reset it."),
+]
+_kept = [
+    click.option(
+        "-o",
+        "--output",
+        default="-",
+        metavar="FILE|FOLDER",
+        help="File to write, whole or not at all, of the kind its ending names; several inputs need a folder.  "
+        "[default: standard output]",
+    ),
+    click.option("--quality", type=click.IntRange(1, 100), metavar="Q", help="Of JPEG and WebP, 1 to 100."),
+    click.option(
+        "--max-pixels",
+        type=Amount(),
+        default=1e9,
+        metavar="N",
+        help="Refuse images that say they are larger.  [default: 1e9]",
+    ),
+    click.option("--plot", metavar="FILE", help="Draw the picture before and after (png, svg or pdf)."),
+    click.option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(min=1),
+        default=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        metavar="N",
+        help="Files to work on at once.  [default: one for each CPU]",
+    ),
+    options.overwrite,
+    options.quiet,
+    click.option("-v", "--verbose", is_flag=True, help="Say what was found in each file."),
+]
+
+
+def _all(group: list[Any]) -> Callable[[options.Command], options.Command]:
+    def decorated(command: options.Command) -> options.Command:
+        for option in reversed(group):
+            command = option(command)
+        return command
+
+    return decorated
+
+
+bordered, developed, kept = _all(_bordered), _all(_developed), _all(_kept)
+
+
+@dataclass
+class Work:
+    """What all inputs of a command have in common."""
+
+    recipe: "Recipe"
+    auto_orient: bool = False
+    quality: int | None = None
+    max_pixels: float = 1e9
+    plot: str | None = None
+    overwrite: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    def __call__(self, source: str, output: str, stop: Stop, progress: Progress) -> list[str]:
+        """Filter ``source`` into ``output``; the notes to show."""
+        from sigconv.errors import SigconvError
+        from sigconv.io import files
+
+        began, title = time.monotonic(), files.title(source)
+        notes = self._whole(source, output, stop, progress, title)
+        if self.verbose:
+            notes[-1] += f"; {time.monotonic() - began:.2f} s"
+        _ = SigconvError
+        return [f"{title}: {note}" for note in notes]
+
+    def _whole(self, source: str, output: str, stop: Stop, progress: Progress, title: str) -> list[str]:
+        from sigconv.errors import SigconvError
+        from sigconv.io import files
+
+        kind = kind_of(output)
+        picture = read(source, self.max_pixels)
+        progress.add(files.plain_size(source) or 0)
+        before = picture.pages[0] if self.plot else None
+        facts = described(picture)
+        stop.check()
+        try:
+            self._develop(picture)
+        except (ValueError, TypeError) as error:
+            raise SigconvError(f"{title}: {error}") from error
+        stop.check()
+        notes = save(picture, output, kind, self.quality, self.overwrite)
+        if self.plot and before is not None:
+            self._draw(before, picture, title)
+        progress.show()
+        return ([] if self.quiet else notes) + ([facts] if self.verbose else [])
+
+    def _develop(self, picture: "Picture") -> None:
+        from sigconv.io import develop
+
+        if self.recipe.linear and picture.color == "cmyk":
+            raise ValueError("--linear-light knows gray and RGB, and this image is CMYK")
+        turn = picture.about.orientation or 1
+        if self.auto_orient:
+            picture.pages = [develop.turned(page, turn) for page in picture.pages]
+            picture.about.orientation = turn = 1
+        if not self.recipe.upright:
+            turn = 1
+        for k, page in enumerate(picture.pages):
+            y = self.recipe(develop.turned(page, turn) if turn > 1 else page, picture.alpha)
+            picture.pages[k] = develop.turned_back(y, turn) if turn > 1 else y
+        if self.recipe.dtype is not None:
+            picture.bits = picture.pages[0].dtype.itemsize * 8
+
+    def _draw(self, before: Any, picture: "Picture", title: str) -> None:
+        from sigconv.io import files, panels, pictures
+
+        assert self.plot is not None
+        kind = pictures.kind_of(self.plot)
+        drawn = panels.before_and_after(before, picture.pages[0], picture.color, picture.alpha, kind, title=title)
+        with files.writing(self.plot, overwrite=self.overwrite) as write:
+            write(drawn)
+
+
+def kind_of(output: str) -> str | None:
+    """The kind of image that a file's name asks for; None where it says nothing."""
+    from sigconv.errors import SigconvError
+    from sigconv.io import files, images
+
+    if output == "-" or files.is_device(output):
+        return None
+    kind, ending = images.format_of(output), os.path.splitext(output)[1]
+    if kind is None and ending:
+        raise SigconvError(f"{output}: the ending {ending} names no kind of image that can be written")
+    return kind
+
+
+def read(source: str, max_pixels: float) -> "Picture":
+    """The picture in a file or in what standard input brings."""
+    from sigconv.io import files, images
+
+    if source != "-":
+        return images.read(source, max_pixels=int(max_pixels))
+    data = BytesIO(b"".join(map(bytes, files.read_blocks("-"))))
+    data.name = files.title("-")
+    return images.read(data, max_pixels=int(max_pixels))
+
+
+def save(picture: "Picture", output: str, kind: str | None, quality: int | None, overwrite: bool) -> list[str]:
+    """Write a picture whole or not at all; what is to be said of it."""
+    from sigconv.io import files, images
+
+    data = BytesIO()
+    data.name = "standard output" if output == "-" else output
+    notes = images.write(picture, data, format=kind, quality=quality)
+    with files.writing(output, overwrite=overwrite) as write:
+        write(data.getbuffer())
+    return notes
+
+
+def described(picture: "Picture") -> str:
+    """What was found in a file, in words."""
+    rows, columns = picture.pages[0].shape[:2]
+    kind = "palette" if picture.palette else picture.color.upper() if picture.color != "gray" else "gray"
+    parts = [f"{picture.format.upper()}, {columns} x {rows} pixels, {kind}", f"{picture.bits} bit"]
+    parts += ["opacity"] if picture.alpha else []
+    parts += [f"{len(picture.pages)} pages"] if len(picture.pages) > 1 else []
+    parts += ["ICC profile"] if picture.about.icc else []
+    parts += [f"orientation {picture.about.orientation}"] if picture.about.orientation > 1 else []
+    return ", ".join(parts)
+
+
+def found(sources: Sequence[str], output: str) -> list[str]:
+    """The inputs, with patterns in the place of which files stand; refuses what cannot be read or shown."""
+    context = click.get_current_context()
+    names: list[str] = []
+    for source in sources or ["-"]:
+        fits = sorted(glob.glob(source)) if source != "-" and not os.path.lexists(source) else []
+        names += fits or [source]
+    if "-" in names and sys.stdin.isatty():
+        raise click.UsageError("name an image or pipe one in", context)
+    if names.count("-") > 1:
+        raise click.UsageError("standard input can be read only once", context)
+    if output == "-" and sys.stdout.isatty():
+        raise click.UsageError("an image is nothing for a terminal: -o FILE, or pipe it on", context)
+    return names
+
+
+def recipe(stages: Sequence[Any], linear: bool, dtype: str | None, **rest: Any) -> "Recipe":
+    """The recipe that the options of a command ask for."""
+    from sigconv.io.develop import Recipe
+
+    return Recipe(stages, linear=linear, dtype=dtype, **rest)
+
+
+def develop_all(work: Work, sources: Sequence[str], output: str, jobs: int) -> None:
+    """All inputs to where they go; exits with 1 where one of several failed."""
+    names = found(sources, output)
+    if work.plot is not None:
+        if len(names) > 1:
+            raise click.UsageError(f"--plot goes with one image, not with {len(names)}", click.get_current_context())
+        from sigconv_cli.drawing import refuse_early
+
+        refuse_early(work.plot, work.overwrite)
+    failed = False
+    with Stop() as stop:
+        targets = running.outputs(names, output, work.overwrite)
+        running.refuse_clashes({"--plot": work.plot}, names, targets)
+        for result in running.each(work, names, targets, jobs, stop, quiet=work.quiet):
+            failed |= isinstance(result, Exception)
+            for note in [options.told(result)] if isinstance(result, Exception) else result:
+                click.echo(f"sigconv: {note}", err=True)
+    if failed:
+        raise SystemExit(1)
