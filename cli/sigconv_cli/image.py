@@ -36,7 +36,7 @@ from sigconv_cli import imaging, options
 @imaging.developed
 @imaging.kept
 def command(sources: Sequence[str], specs: Sequence[str], output: str, jobs: int, **rest: Any) -> None:
-    """Filter images and keep what they are: format, depth, colour, profile.
+    """Filter images; format, depth, colour and profile stay.
 
     IMAGE is PNG, JPEG, TIFF, WebP, BMP, PNM, PFM or NPY; - or nothing means standard input. Colours are filtered apart
     and weighed by their opacity. Between two kernels nothing is rounded; in the end integers are rounded half to even

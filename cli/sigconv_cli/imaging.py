@@ -16,9 +16,8 @@ from sigconv_cli.progress import Progress
 from sigconv_cli.stopping import Stop
 
 if TYPE_CHECKING:
-    from sigconv.io.images import Picture
-
     from sigconv.io.develop import Recipe
+    from sigconv.io.images import Picture
 
 
 class Amount(click.ParamType):

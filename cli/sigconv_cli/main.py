@@ -18,7 +18,7 @@ COMMANDS = {
     "smooth": "Smooth columns of a telemetry file and keep every other byte.",
     "plot": "Draw columns of a telemetry file over time or row number.",
     "info": "Show what a telemetry file holds: columns, gaps, times.",
-    "image": "Filter images and keep what they are: format, depth, colour, profile.",
+    "image": "Filter images; format, depth, colour and profile stay.",
     "pool": "Make images smaller: each block of pixels becomes one.",
     "match": "Find a template in an image: places as CSV, scores as an image.",
     "window": "Show what a window does: weights, delay, noise gain.",

@@ -107,9 +107,9 @@ def _brightness(name: str, max_pixels: float) -> tuple[Any, Any]:
 def _drawn(score: Any, kind: str | None) -> "Picture":
     """The scores as a picture."""
     import numpy as np
-    from sigconv.io.images import About, Picture
 
     from sigconv.io import develop
+    from sigconv.io.images import About, Picture
 
     dtype = np.dtype(_DEEP.get(kind or "png", "uint8"))
     page = score.astype(dtype)
