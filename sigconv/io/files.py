@@ -209,12 +209,25 @@ def writing(path: str, *, overwrite: bool = False) -> Iterator[Write]:
         with open(path, "wb", buffering=0) as device:
             yield lambda data: _write_all(device.fileno(), data, path)
         return
+    with drafting(path, overwrite=overwrite) as file:
+        yield lambda data: _write_all(file.fileno(), data, path)
+
+
+@contextmanager
+def drafting(path: str, *, overwrite: bool = False) -> Iterator[io.FileIO]:
+    """A file to be written in any order, which becomes ``path`` when the block ends well, and goes where it does not.
+
+    Raises
+    ------
+    SigconvError
+        Where the file exists and ``overwrite`` is not set.
+    """
     refuse_existing(path, overwrite)
     target = os.path.realpath(path)  # a link stays a link
     draft = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.{os.urandom(4).hex()}.part")
     try:
         with _named(path, draft), open(draft, "xb", buffering=0) as file:
-            yield lambda data: _write_all(file.fileno(), data, path)
+            yield file
         refuse_existing(path, overwrite)
         with suppress(FileNotFoundError):
             os.chmod(draft, stat.S_IMODE(os.stat(target).st_mode))

@@ -1,0 +1,240 @@
+"""Images filtered in bands of rows: while one band is filtered the next is read and the one before is written."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
+
+import numpy as np
+
+from sigconv.errors import SigconvError
+from sigconv.io.files import ahead, behind, drafting, plain_size
+from sigconv.io.strips.layout import Layout, NotInStrips
+from sigconv.io.strips.plain import Form, PlainRows, PlainSink, npy_form, pfm_form, pnm_form
+from sigconv.io.strips.stages import Chain, Span, Stage
+from sigconv.io.strips.tags import Kind, TagError
+from sigconv.io.strips.tiff import TiffRows, TiffSink
+
+MAX_PIXELS = 10**9
+LARGE = 1 << 26  # bytes of pixels from which on bands are worth it
+_LEAST, _MOST = 1 << 20, 1 << 22  # samples of a band, as far as what it sees around it allows
+_EIGHTH = 8  # of a band may be what it sees around it
+
+Progress = Callable[[int, int], None]
+_SUFFIXES = {".tif": "tiff", ".tiff": "tiff", ".btf": "tiff", ".tf8": "tiff", ".pgm": "pnm", ".ppm": "pnm"}
+_SUFFIXES |= {".pnm": "pnm", ".pfm": "pfm", ".npy": "npy"}
+
+
+class RowSource(Protocol):
+    """An image whose rows are read band by band."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    format: str
+    color: str
+    alpha: bool
+
+    def rows(self, low: int, high: int) -> np.ndarray: ...
+
+    def close(self) -> None: ...
+
+
+class Sink(Protocol):
+    """What takes the rows of a result, band by band."""
+
+    def write(self, rows: np.ndarray) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def open_rows(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> RowSource:
+    """Open a TIFF, PNM, PFM or NPY to be read band by band; ``with contextlib.closing(...)`` closes it.
+
+    Parameters
+    ----------
+    path : str or Path
+    max_pixels : int
+        The most that a header may claim.
+
+    Returns
+    -------
+    RowSource
+        Its ``shape``, ``dtype``, ``format``, ``color`` and ``alpha`` are those of `sigconv.io.images.read`'s picture,
+        and ``rows(low, high)`` is the array of these rows.
+
+    Raises
+    ------
+    SigconvError
+        Where the file is damaged, or of a kind that has to be read whole.
+    """
+    try:
+        return _open(str(path), max_pixels)
+    except TagError as error:
+        raise SigconvError(f"{path}: {_said(error)}") from error
+
+
+def worth_it(path: str | Path, least: int = LARGE) -> bool:
+    """Whether an image has ``least`` bytes of pixels, and is of a format and layout that bands are read from."""
+    size = plain_size(str(path))
+    if str(path) == "-" or size is None:
+        return False
+    try:
+        with closing(_open(str(path), 2**62)) as source:
+            return int(np.prod([float(n) for n in source.shape])) * source.dtype.itemsize >= least
+    except (TagError, OSError):
+        return False
+
+
+def writes_rows(path: str | Path) -> bool:
+    """Whether a result can be written band by band to a file of this name."""
+    return str(path) != "-" and Path(path).suffix.lower() in _SUFFIXES
+
+
+def apply(
+    path: str | Path,
+    out_path: str | Path,
+    stages: Sequence[Stage],
+    progress: Progress | None = None,
+    *,
+    overwrite: bool = False,
+    rows: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> None:
+    """Filter an image band by band into a file that appears whole or not at all.
+
+    The result is, pixel by pixel, that of the stages one after the other on the whole image. Layout, compression, byte
+    order and tags of a TIFF are kept.
+
+    Parameters
+    ----------
+    path, out_path : str or Path
+        TIFF, PNM, PFM or NPY. They may be the same.
+    stages : sequence of Stage
+        In order. None may change the number of channels.
+    progress : callable, optional
+        Told after each band how many rows are done, and how many there will be. What it raises ends the run.
+    overwrite : bool
+        Whether ``out_path`` may be there already.
+    rows : int, optional
+        Rows of a band of the result; chosen from the image's width where none are given.
+    max_pixels : int
+        The most that the image's header may claim.
+
+    Raises
+    ------
+    SigconvError
+        Where the image is damaged, has to be read whole, or a stage needs all of it at once.
+    """
+    for stage in stages:
+        if stage.whole:
+            raise SigconvError(f"{path}: cannot be filtered in bands of rows: {stage.whole}")
+    try:
+        with (
+            closing(_open(str(path), max_pixels)) as source,
+            drafting(str(out_path), overwrite=overwrite) as file,
+        ):
+            filter_rows(source, _sinks(source, str(out_path), file), stages, progress, rows=rows)
+    except TagError as error:
+        raise SigconvError(f"{path}: {_said(error)}") from error
+    except OSError as error:
+        if error.filename is None:  # descriptors have no names
+            error.filename = str(out_path)
+        raise
+
+
+def filter_rows(
+    source: RowSource,
+    sink: Callable[[tuple[int, ...], np.dtype], Sink],
+    stages: Sequence[Stage],
+    progress: Progress | None = None,
+    *,
+    rows: int | None = None,
+) -> None:
+    """Feed the rows of an image through a chain of stages into a sink.
+
+    Parameters
+    ----------
+    source : RowSource
+    sink : callable
+        Given the shape and the dtype of the result, gives what takes its rows.
+    stages, progress, rows
+        As in `apply`.
+    """
+    chain = Chain(stages, source.shape[0])
+    total = chain.heights[-1]
+    if not total:
+        raise TagError(f"{source.shape[0]} rows are too few for what is to be done")
+    step = rows or _band(source, chain)
+    bands = [(low, min(low + step, total)) for low in range(0, total, step)]
+
+    def read() -> Iterator[tuple[list[Span], np.ndarray]]:
+        for low, high in bands:
+            spans = chain.spans(low, high)
+            yield spans, source.rows(*spans[0])
+
+    opened: list[Sink] = []
+
+    def write(result: np.ndarray) -> None:
+        if not opened:
+            opened.append(sink((total, *result.shape[1:]), result.dtype))
+        opened[0].write(result)
+
+    with closing(ahead(read(), 1)) as read_ahead, behind(cast(Any, write), 1) as put:
+        for spans, band in read_ahead:
+            put(cast(Any, chain.run(band, spans)))
+            if progress is not None:
+                progress(spans[-1][1], total)
+    opened[0].close()
+
+
+def _band(source: RowSource, chain: Chain) -> int:
+    """Rows of a band of the result: what it sees around it is to be an eighth of it, or as much as memory allows."""
+    row = int(np.prod(source.shape[1:]))
+    wanted = max(_LEAST // row, _EIGHTH * chain.reach)
+    return max(min(wanted, max(_MOST // row, 2 * chain.reach)) // chain.stride, 1)
+
+
+def _open(path: str, max_pixels: int) -> Any:
+    file = cast(BinaryIO, open(path, "rb", buffering=0))  # noqa: SIM115
+    try:
+        size = os.fstat(file.fileno()).st_size
+        head = file.read(2)
+        source = (TiffRows if head in (b"II", b"MM") else PlainRows)(file, size)
+        rows, columns = source.shape[:2]
+        if rows * columns > max_pixels:
+            raise TagError(f"has {columns} x {rows} pixels, more than the limit of {max_pixels:,}")
+        return source
+    except BaseException:
+        file.close()
+        raise
+
+
+def _sinks(source: Any, out_path: str, file: BinaryIO) -> Callable[[tuple[int, ...], np.dtype], Sink]:
+    format = _SUFFIXES.get(Path(out_path).suffix.lower(), source.format)
+
+    def sink(shape: tuple[int, ...], dtype: np.dtype) -> Sink:
+        if shape[2:] != source.shape[2:]:
+            raise TagError(f"a stage made {shape[2:]} channels of {source.shape[2:]}")
+        if format == "tiff":
+            samples = shape[2] if len(shape) == 3 else 1
+            cells = (shape[0], shape[1], samples)
+            layout, tags = (source.layout, source.tags) if source.format == "tiff" else (_layout(source, cells), {})
+            return TiffSink(file, layout.resized(cells, dtype), tags)
+        if source.format == format:
+            form = cast(Form, source.form).resized(shape, dtype)
+        else:
+            form = {"npy": npy_form, "pnm": pnm_form, "pfm": pfm_form}[format](shape, dtype)
+        return PlainSink(file, form)
+
+    return sink
+
+
+def _layout(source: RowSource, shape: tuple[int, int, int]) -> Layout:
+    """Of a TIFF that comes from another format."""
+    alpha = shape[2] in (2, 4)
+    return Layout(Kind(), shape, source.dtype, shape[:2], color="rgb" if shape[2] > 2 else "gray", alpha=alpha)
+
+
+def _said(error: TagError) -> str:
+    return f"{error}: it cannot be filtered in bands of rows" if isinstance(error, NotInStrips) else str(error)

@@ -1,0 +1,213 @@
+"""TIFFs by bands of rows: strips and tiles are decoded as they are needed, and written as soon as they are full."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from sigconv.engines.cpu.threads import get_num_threads
+from sigconv.io.strips import tags as t
+from sigconv.io.strips.layout import Layout, NotInStrips, blocks_of, layout_of
+from sigconv.io.strips.plain import read_into
+from sigconv.io.strips.tags import TagError, Tags
+
+_HELD = 1 << 28  # bytes of a row of strips or tiles that is decoded
+
+
+class TiffRows:
+    """The rows of a TIFF of one page, of any band of them in order.
+
+    Parameters
+    ----------
+    file : binary file
+        It is read unbuffered.
+    size : int
+        Its bytes.
+
+    Raises
+    ------
+    TagError
+        Where the file is damaged; `NotInStrips` where it has to be read whole.
+    """
+
+    format = "tiff"
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        kind, self.tags, more = t.read(file, size)
+        if more:
+            raise NotInStrips("has several pages")
+        self.layout = layout_of(kind, self.tags)
+        self._offsets, self._lengths = blocks_of(self.layout, self.tags, size)
+        if self.layout.open and any(n < due for n, due in zip(self._lengths, self.layout.sizes(), strict=True)):
+            raise TagError("has strips or tiles that are too short")
+        held = self.layout.block[0] * self.layout.pitch * self.layout.across * self.layout.planes
+        if not self.layout.open and held > _HELD:
+            raise NotInStrips(f"has strips or tiles of {held / 1e6:,.0f} MB")
+        rows, columns, samples = self.layout.shape
+        self.shape: tuple[int, ...] = (rows, columns, samples) if samples > 1 else (rows, columns)
+        self.dtype, self.color, self.alpha = self.layout.dtype, self.layout.color, self.layout.alpha
+        self._decoded: dict[int, np.ndarray] = {}
+        self._pool = Workers()
+
+    def close(self) -> None:
+        self._pool.close()
+        self._file.close()
+
+    def rows(self, low: int, high: int) -> np.ndarray:
+        """Rows low to high."""
+        out = np.empty((high - low, *self.layout.shape[1:]), self.dtype)
+        read = self._read if self.layout.plain else self._pick if self.layout.open else self._decode
+        read(low, high, out)
+        return out.reshape(high - low, *self.shape[1:])
+
+    def _read(self, low: int, high: int, out: np.ndarray) -> None:
+        pitch = self.layout.pitch
+        parts: list[list[int]] = []  # place in the file, row of out, bytes: strips that follow each other are one
+        for row, first, last in self.layout.rows_of_blocks(low, high):
+            at, count = self._offsets[row] + (first - row * self.layout.block[0]) * pitch, (last - first) * pitch
+            if parts and parts[-1][0] + parts[-1][2] == at:
+                parts[-1][2] += count
+            else:
+                parts.append([at, first - low, count])
+        for at, row, count in parts:
+            read_into(self._file, at, out[row : row + count // pitch])
+        if self.layout.stored != self.dtype:
+            out.byteswap(inplace=True)
+
+    def _pick(self, low: int, high: int, out: np.ndarray) -> None:
+        layout = self.layout
+        for row, first, last in layout.rows_of_blocks(low, high):
+            rows = np.empty((last - first, layout.block[1], layout.samples), layout.stored)
+            for plane, column in layout.beside():
+                at = self._offsets[layout.place(plane, row, column)] + (first - row * layout.block[0]) * layout.pitch
+                read_into(self._file, at, rows)
+                part = out[first - low : last - low, layout.columns(column), layout.channels(plane)]
+                part[...] = rows[:, : part.shape[1]]
+
+    def _decode(self, low: int, high: int, out: np.ndarray) -> None:
+        layout, jobs, needed = self.layout, [], list(self.layout.rows_of_blocks(low, high))
+        self._decoded = {row: self._decoded[row] for row, _, _ in needed if row in self._decoded}
+        for row, _, _ in needed:
+            if row not in self._decoded:
+                block = self._decoded[row] = np.empty((layout.block_rows(row), *layout.shape[1:]), self.dtype)
+                jobs += [(block, row, plane, column) for plane, column in layout.beside()]
+        self._pool.each(self._decode_block, jobs)
+        for row, first, last in needed:
+            start = row * layout.block[0]
+            out[first - low : last - low] = self._decoded[row][first - start : last - start]
+
+    def _decode_block(self, job: tuple[np.ndarray, int, int, int]) -> None:
+        target, row, plane, column = job
+        index = self.layout.place(plane, row, column)
+        data = bytearray(self._lengths[index])
+        read_into(self._file, self._offsets[index], data)
+        try:
+            block = self.layout.decode(data, len(target))
+        except Exception as error:  # decoders raise errors of their own
+            first = row * self.layout.block[0]
+            raise TagError(f"is damaged in its rows {first} to {first + len(target) - 1}") from error
+        part = target[:, self.layout.columns(column), self.layout.channels(plane)]
+        part[...] = block[:, : part.shape[1]]
+
+
+class TiffSink:
+    """A TIFF that is written band by band.
+
+    Parameters
+    ----------
+    file : binary file
+        Empty, and can be written anywhere.
+    layout : Layout
+    tags : dict
+        What travels along.
+    """
+
+    def __init__(self, file: BinaryIO, layout: Layout, tags: Tags) -> None:
+        self._file, self.layout, self._tags = file, layout, tags
+        self._lengths = list(layout.sizes())  # of compressed blocks, what they turn out to be
+        self._offsets = list(accumulate(self._lengths, initial=layout.kind.head))
+        end = self._offsets.pop()
+        self._end = end if layout.open else layout.kind.head
+        self._done, self._waiting = 0, []  # type: tuple[int, list[np.ndarray]]
+        self._pool = Workers()
+
+    def write(self, rows: np.ndarray) -> None:
+        """The next rows."""
+        rows, low = rows.reshape(len(rows), *self.layout.shape[1:]), self._done
+        self._done += len(rows)
+        for row, first, last in self.layout.rows_of_blocks(low, self._done):
+            part = rows[first - low : last - low]
+            if self.layout.open:
+                self._lay(row, first - row * self.layout.block[0], part)
+                continue
+            self._waiting.append(part)
+            if last == min((row + 1) * self.layout.block[0], self.layout.shape[0]):
+                self._flush(row)
+        if self._waiting:  # what waits is not to hold a band that is done
+            self._waiting = [np.concatenate(self._waiting)]
+
+    def close(self) -> None:
+        """Write the directory, which makes a file of it."""
+        self._pool.close()
+        if self._done != self.layout.shape[0]:
+            raise TagError("came to an end too early")
+        at = self._end + self._end % 2
+        tags = self.layout.describe(self._tags, self._offsets, self._lengths)
+        self._write(at, t.encoded(self.layout.kind, tags, at))
+        self._write(0, self.layout.kind.header(at))
+
+    def _lay(self, row: int, skip: int, rows: np.ndarray) -> None:
+        """Rows of a strip or tile to where they belong; what stands below the image in a tile stays zero."""
+        for plane, column in self.layout.beside():
+            at = self._offsets[self.layout.place(plane, row, column)] + skip * self.layout.pitch
+            self._write(at, self._block(rows, len(rows), plane, column))
+
+    def _flush(self, row: int) -> None:
+        """A row of strips or tiles, which is complete."""
+        rows = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
+        self._waiting = []
+        deep, places = self.layout.block_rows(row), list(self.layout.beside())
+        for place, data in zip(places, self._pool.map(lambda p: self._block(rows, deep, *p), places), strict=True):
+            index = self.layout.place(place[0], row, place[1])
+            self._offsets[index], self._lengths[index] = self._end, len(data)
+            self._write(self._end, data)
+            self._end += len(data)
+
+    def _block(self, rows: np.ndarray, deep: int, plane: int, column: int) -> bytes | memoryview:
+        part = rows[:, self.layout.columns(column), self.layout.channels(plane)]
+        missing = deep - len(part), self.layout.block[1] - part.shape[1]
+        if any(missing):
+            part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+        return self.layout.encode(part)
+
+    def _write(self, at: int, data: bytes | memoryview) -> None:
+        self._file.seek(at)
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+
+
+class Workers:
+    """Threads that work on strips and tiles; there are none where there is one CPU or one thing to do."""
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+
+    def map(self, task: Callable[[Any], Any], items: list[Any]) -> Iterable[Any]:
+        """What the task makes of each, in order."""
+        if len(items) < 2 or get_num_threads() < 2:
+            return map(task, items)
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(get_num_threads(), "sigconv-blocks")
+        return self._pool.map(task, items)
+
+    def each(self, task: Callable[[Any], Any], items: list[Any]) -> None:
+        for _ in self.map(task, items):
+            pass
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
