@@ -31,7 +31,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 def picture(rng, shape, dtype):
     dtype = np.dtype(dtype)
-    return (rng.random(shape) * (200 if dtype.itemsize == 1 else 30000)).astype(dtype)
+    return (rng.random(shape) * (200 if dtype in (np.uint8, np.float16) else 30000)).astype(dtype)
 
 
 @st.composite
@@ -236,19 +236,19 @@ def test_what_travels_along(tmp_path, rng):
     Image = pytest.importorskip("PIL.Image")
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "A camera"
-    exif.get_ifd(0x8769)[0x829A] = 1 / 250
-    exif.get_ifd(0x8769)[0x9003] = "2024:02:29 12:00:00"
-    exif.get_ifd(0x8825)[1] = "N"
+    for below, values in ((0x8769, {0x829A: 1 / 250, 0x9003: "2024:02:29 12:00:00"}), (0x8825, {1: "N"})):
+        exif.get_ifd(below).update(values)
+        exif[below] = 0  # Pillow writes those that are named here
     image = Image.fromarray(picture(rng, (50, 40, 3), "uint8"))
-    image.save(tmp_path / "in.tif", exif=exif, icc_profile=b"profile" * 33, dpi=(300, 300), compression="tiff_lzw")
+    image.save(tmp_path / "in.tif", exif=exif, icc_profile=b"profile" * 33, dpi=(300, 300))
     strips.apply(tmp_path / "in.tif", tmp_path / "out.tif", [Stage(lambda a: 255 - a)], rows=9)
     with Image.open(tmp_path / "in.tif") as before, Image.open(tmp_path / "out.tif") as after:
-        assert np.array_equal(255 - np.asarray(before), np.asarray(after))
         assert after.info == before.info and after.info["icc_profile"] == b"profile" * 33
         old, new = before.getexif(), after.getexif()
-        assert new[0x010F] == "A camera" and page_of(tmp_path / "out.tif")[0][0x0112] == 6
+        assert new[0x0112] == 6 and new[0x010F] == "A camera"
         for below in (0x8769, 0x8825):
             assert old.get_ifd(below) == new.get_ifd(below) != {}
+        assert np.array_equal(255 - np.asarray(before), np.asarray(after))  # Pillow turns them
 
 
 def test_a_description_that_tells_the_size_does_not_outlive_it(tmp_path, rng):

@@ -224,7 +224,7 @@ def layout_of(kind: Kind, tags: Tags) -> Layout:
     name = f"{_KINDS.get(min(formats))}{min(bits) // 8}"
     if len(bits) > 1 or len(formats) > 1 or min(bits) % 8 or name not in _DTYPES:
         raise NotInStrips(f"has samples of {min(bits)} bits")
-    photometric, extra = numbers(t.PHOTOMETRIC)[0], numbers(t.EXTRA, -1)
+    photometric, extra = numbers(t.PHOTOMETRIC, 1)[0], numbers(t.EXTRA, -1)
     color, channels = _COLORS.get(photometric, ("", 0))
     alpha = samples == channels + 1 and extra == (_STRAIGHT,)
     if not color or samples != channels + alpha:

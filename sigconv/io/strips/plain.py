@@ -152,7 +152,7 @@ class PlainRows:
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self.form = file, form_of(file, size)
         self.shape, self.dtype, self.format = self.form.shape, self.form.stored.newbyteorder("="), self.form.format
-        self.color = "rgb" if len(self.shape) == 3 else "gray"
+        self.color = "rgb" if self.shape[2:] == (3,) else "gray"
 
     def close(self) -> None:
         self._file.close()

@@ -8,22 +8,20 @@ from typing import Any, BinaryIO, Protocol, cast
 
 import numpy as np
 
-from sigconv.errors import SigconvError
 from sigconv.io.files import ahead, behind, drafting, plain_size
+from sigconv.io.images import MAX_PIXELS, ImageError, format_of
 from sigconv.io.strips.layout import Layout, NotInStrips
 from sigconv.io.strips.plain import Form, PlainRows, PlainSink, npy_form, pfm_form, pnm_form
 from sigconv.io.strips.stages import Chain, Span, Stage
 from sigconv.io.strips.tags import Kind, TagError
 from sigconv.io.strips.tiff import TiffRows, TiffSink
 
-MAX_PIXELS = 10**9
 LARGE = 1 << 26  # bytes of pixels from which on bands are worth it
 _LEAST, _MOST = 1 << 20, 1 << 22  # samples of a band, as far as what it sees around it allows
 _EIGHTH = 8  # of a band may be what it sees around it
 
 Progress = Callable[[int, int], None]
-_SUFFIXES = {".tif": "tiff", ".tiff": "tiff", ".btf": "tiff", ".tf8": "tiff", ".pgm": "pnm", ".ppm": "pnm"}
-_SUFFIXES |= {".pnm": "pnm", ".pfm": "pfm", ".npy": "npy"}
+_FORMATS = ("tiff", "pnm", "pfm", "npy")
 
 
 class RowSource(Protocol):
@@ -65,13 +63,13 @@ def open_rows(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> RowSource:
 
     Raises
     ------
-    SigconvError
+    ImageError
         Where the file is damaged, or of a kind that has to be read whole.
     """
     try:
         return _open(str(path), max_pixels)
     except TagError as error:
-        raise SigconvError(f"{path}: {_said(error)}") from error
+        raise ImageError(f"{path}: {_said(error)}") from error
 
 
 def worth_it(path: str | Path, least: int = LARGE) -> bool:
@@ -88,7 +86,7 @@ def worth_it(path: str | Path, least: int = LARGE) -> bool:
 
 def writes_rows(path: str | Path) -> bool:
     """Whether a result can be written band by band to a file of this name."""
-    return str(path) != "-" and Path(path).suffix.lower() in _SUFFIXES
+    return format_of(path) in _FORMATS and Path(path).suffix.lower() != ".pbm"
 
 
 def apply(
@@ -123,12 +121,12 @@ def apply(
 
     Raises
     ------
-    SigconvError
+    ImageError
         Where the image is damaged, has to be read whole, or a stage needs all of it at once.
     """
     for stage in stages:
         if stage.whole:
-            raise SigconvError(f"{path}: cannot be filtered in bands of rows: {stage.whole}")
+            raise ImageError(f"{path}: cannot be filtered in bands of rows: {stage.whole}")
     try:
         with (
             closing(_open(str(path), max_pixels)) as source,
@@ -136,7 +134,7 @@ def apply(
         ):
             filter_rows(source, _sinks(source, str(out_path), file), stages, progress, rows=rows)
     except TagError as error:
-        raise SigconvError(f"{path}: {_said(error)}") from error
+        raise ImageError(f"{path}: {_said(error)}") from error
     except OSError as error:
         if error.filename is None:  # descriptors have no names
             error.filename = str(out_path)
@@ -211,11 +209,13 @@ def _open(path: str, max_pixels: int) -> Any:
 
 
 def _sinks(source: Any, out_path: str, file: BinaryIO) -> Callable[[tuple[int, ...], np.dtype], Sink]:
-    format = _SUFFIXES.get(Path(out_path).suffix.lower(), source.format)
+    format = format_of(out_path) or source.format
 
     def sink(shape: tuple[int, ...], dtype: np.dtype) -> Sink:
         if shape[2:] != source.shape[2:]:
             raise TagError(f"a stage made {shape[2:]} channels of {source.shape[2:]}")
+        if format not in _FORMATS:
+            raise TagError(f"cannot be written band by band as {format}")
         if format == "tiff":
             samples = shape[2] if len(shape) == 3 else 1
             cells = (shape[0], shape[1], samples)
