@@ -162,6 +162,11 @@ def _read(file: BinaryIO, name: str, max_pixels: int) -> Picture:
 def _write(picture: Picture, file: BinaryIO, name: str, kind: str, quality: int | None) -> list[str]:
     if kind not in _HOMES:
         raise ValueError(f"format must be one of {', '.join(_HOMES)}, got {kind!r}")
+    if not file.seekable():
+        draft = io.BytesIO()
+        notes = _write(picture, draft, name, kind, quality)
+        file.write(draft.getbuffer())
+        return notes
     with _told(name, "cannot be written"):
         if len(picture.pages) != 1 and kind != "tiff":
             raise Refusal(f"cannot hold {len(picture.pages)} pages: TIFF can")

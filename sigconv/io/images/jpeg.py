@@ -1,5 +1,6 @@
 """JPEG: Pillow decodes and encodes the samples; the segments around them are read and written here."""
 
+import re
 import struct
 from io import BytesIO
 from typing import Any, BinaryIO
@@ -13,7 +14,9 @@ QUALITY = 92
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
 _COLORS = {"L": "gray", "RGB": "rgb", "CMYK": "cmyk"}
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_READ_FRAMES = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
+_HUFFMAN = (0xC0, 0xC1, 0xC2)
+_READ_FRAMES = (*_HUFFMAN, 0xC9, 0xCA)
+_RESTART = re.compile(rb"(\xff[\xd0-\xd7])")
 _PIECE = 65533  # bytes that a segment holds
 _TAIL = bytes(range(7, 250, 5))  # decodes to something, whatever the codes
 Segments = list[tuple[int, bytes]]
@@ -34,15 +37,12 @@ def read_jpeg(file: BinaryIO, max_pixels: int) -> Picture:
     end, ended = _scans(data, start)
     image = _decoded(data[:end])
     page = np.asarray(image)
-    if not (page == np.asarray(_decoded(ended))).all():
+    if marker in _HUFFMAN and not np.array_equal(page, np.asarray(_decoded(ended))):
         raise Refusal("is damaged: its data end before the image does")
     about = _about(segments)
     if data.find(b"MPF\0", 0, start) > 0:
         about.lost.append("further images of the file (MPO)")
-    from PIL.JpegImagePlugin import get_sampling
-
-    about.details["quantization"] = {k: list(table) for k, table in image.quantization.items()}
-    about.details["subsampling"] = get_sampling(image)
+    about.details.update(tables_of(data, None))
     about.details["progressive"] = marker in (0xC2, 0xCA)
     return Picture([np.ascontiguousarray(page)], "jpeg", _COLORS[image.mode], about=about)
 
@@ -65,7 +65,7 @@ def write_jpeg(picture: Picture, file: BinaryIO, quality: int | None = None) -> 
     file.write(b"\xff\xd8")
     for marker, body in _written_about(picture, details):
         file.write(struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body)
-    _, at = 0, 2
+    at = 2
     if data[2:4] == b"\xff\xe0":
         at += 2 + int.from_bytes(data[4:6], "big")
     file.write(memoryview(data)[at:])
@@ -80,7 +80,7 @@ def encoded(page: Page, color: str, details: dict[str, Any], quality: int | None
     from PIL import Image
 
     mode = {"gray": "L", "rgb": "RGB", "cmyk": "CMYK"}[color]
-    options: dict[str, Any] = {"progressive": bool(details.get("progressive"))}
+    options: dict[str, Any] = {"progressive": bool(details.get("progressive")), "keep_rgb": bool(details.get("plain"))}
     tables = details.get("quantization")
     if quality is None and tables:
         options["qtables"] = {k: tables[k] for k in sorted(tables)}
@@ -93,6 +93,30 @@ def encoded(page: Page, color: str, details: dict[str, Any], quality: int | None
     image = Image.frombytes(mode, (page.shape[1], page.shape[0]), np.ascontiguousarray(page).data)
     image.save(out, "JPEG", **options)
     return out.getvalue()
+
+
+def tables_of(data: bytes, tables: bytes | None) -> dict[str, Any]:
+    """What makes the quality of a JPEG file, or of a part of a TIFF whose tables stand elsewhere."""
+    from PIL.JpegImagePlugin import JpegImageFile, get_sampling
+
+    image = JpegImageFile(BytesIO(data if not tables else tables[:-2] + data[2:]))
+    quantization = {k: list(table) for k, table in image.quantization.items()}
+    return {"quantization": quantization, "subsampling": get_sampling(image)}
+
+
+def lengthened(data: bytes, size: tuple[int, int], count: int) -> bytes:
+    """A part of a TIFF with more data than it has: it decodes to the same unless some are missing.
+
+    Refused where its header tells another size than is due.
+    """
+    segments, start = _segments(data)
+    frames = [body for marker, body in segments if marker in _HUFFMAN]
+    if len(frames) != 1 or len(frames[0]) < 6:
+        raise Refusal("is damaged: a part of it does not tell its size")
+    _, rows, columns, channels = struct.unpack_from(">BHHB", frames[0])
+    if rows > size[0] or columns > size[1] or channels != count:
+        raise Refusal("is damaged: a strip or tile has another size")
+    return _scans(data, start)[1]
 
 
 def _segments(data: bytes) -> tuple[Segments, int]:
@@ -143,10 +167,22 @@ def _scans(data: bytes, at: int) -> tuple[int, bytes]:
             if data[stop + 1] not in (0x00, 0xFF) and not 0xD0 <= data[stop + 1] < 0xD8:
                 break
             stop += 1 if data[stop + 1] == 0xFF else 2
-        pieces += [data[at:stop], _TAIL]
+        pieces += _longer(data[at:stop])
         at = stop
         if data[at : at + 2] == b"\xff\xd9":
             return at + 2, b"".join([*pieces, b"\xff\xd9"])
+
+
+def _longer(scan: bytes) -> list[bytes]:
+    pieces = []
+    for k, part in enumerate(_RESTART.split(scan)):
+        if k % 2 == 0:
+            pieces += [part, _TAIL]
+        elif part[1] == 0xD0 + k // 2 % 8:
+            pieces.append(part)
+        else:
+            raise Refusal("is damaged: parts of its data are missing")
+    return pieces
 
 
 def _decoded(data: bytes) -> Any:
@@ -192,7 +228,7 @@ def _written_about(picture: Picture, details: dict[str, Any]) -> Segments:
         if not unit or before != about.dpi:
             x, y = (min(max(round(dots), 1), 65535) for dots in about.dpi)
             jfif = jfif[:7] + struct.pack(">BHH", 1, x, y) + b"\0\0"
-    if picture.color != "cmyk" and (about.dpi or "jfif" in details or not about.exif):
+    if about.dpi or "jfif" in details or not (about.exif or picture.color == "cmyk"):
         found.append((0xE0, jfif))
     exif = for_writing(about.exif, about.orientation)
     if exif and len(_EXIF + exif) <= _PIECE:

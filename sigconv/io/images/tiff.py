@@ -1,45 +1,160 @@
-"""TIFF (first version)."""
+"""TIFF: pages, their layouts and all their tags, read with distrust."""
 
-from typing import BinaryIO
+import re
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from sigconv.io.images.picture import Picture, Refusal, limited
+from sigconv.io.images import tiff_layout as layouts
+from sigconv.io.images.picture import About, Page, Picture, Refusal, limited, widened
+from sigconv.io.images.tiff_layout import Layout, layout_of, places_of
+from sigconv.io.images.tiff_write import write_tiff
+from sigconv.io.strips import tags as t
+from sigconv.io.strips.tags import Kind, TagError, Tags
+
+__all__ = ["read_tiff", "write_tiff"]
+
+_MOST_PAGES = 100_000
+_MOST_TAG_BYTES = 1 << 28
+XMP, X_RESOLUTION, Y_RESOLUTION, UNIT, SUB_IFDS = 700, 282, 283, 296, 330
+_EXIF = {271, 272, 305, 306, 315, 33432, t.ORIENTATION, 34665, 34853}  # what of a TIFF an EXIF block holds
 
 
 def read_tiff(file: BinaryIO, max_pixels: int) -> Picture:
     """The picture of a TIFF file that stands at its beginning."""
-    import tifffile
-
-    with tifffile.TiffFile(file) as tiff:
-        pages = []
-        for page in tiff.pages:
-            limited(page.imagelength, page.imagewidth, max_pixels)
-            samples = page.asarray()
-            if page.planarconfig == 2 and samples.ndim == 3:
-                samples = np.moveaxis(samples, 0, -1)
-            pages.append(np.ascontiguousarray(samples, samples.dtype.newbyteorder("=")))
-        first = tiff.pages[0]
-        photometric = int(first.photometric)
-        if photometric not in (0, 1, 2, 5, 6):
-            raise Refusal(f"is of colour kind {photometric}, which is not read")
-        color = {2: "rgb", 5: "cmyk", 6: "rgb"}.get(photometric, "gray")
-        alpha = bool(first.extrasamples) and int(first.extrasamples[0]) in (1, 2)
-    return Picture(pages, "tiff", color, alpha, 8 * pages[0].dtype.itemsize)
-
-
-def write_tiff(picture: Picture, file: BinaryIO, quality: int | None = None) -> list[str]:
-    """Write a picture; notes of what could not be kept."""
-    import tifffile
-
-    photometric = {"gray": "minisblack", "rgb": "rgb", "cmyk": "separated"}[picture.color]
-    with tifffile.TiffWriter(file) as tiff:
-        for page in picture.pages:
-            tiff.write(
-                page,
-                photometric=photometric,
-                metadata=None,
-                planarconfig="contig" if page.ndim == 3 else None,
-                extrasamples=["unassalpha"] if picture.alpha else None,
+    size = file.seek(0, 2)
+    try:
+        kind, all_tags = t.read_pages(file, size, _MOST_PAGES, _MOST_TAG_BYTES)
+        found = []
+        left = max_pixels
+        for tags in all_tags:
+            layout = layout_of(kind, tags, max_pixels)
+            limited(*layout.shape[:2], left)
+            left -= layout.shape[0] * layout.shape[1]
+            found.append((tags, layout, places_of(layout, tags, size)))
+        kinds = {_meaning(layout) for _, layout, _ in found}
+        if len(kinds) > 1:
+            raise Refusal(
+                "has pages of different kinds: " + " and ".join(sorted(f"{c} of {b} bits" for c, _, b in kinds))
             )
-    return []
+        _refuse_hidden(all_tags)
+        about = _about(kind, all_tags)
+        pages = [_page(file, kind, *one, about) for one in found]
+    except TagError as error:
+        raise Refusal(f"is damaged: {error}") from error
+    about.details = {"kind": kind, "pages": [(tags, layout) for tags, layout, _ in found]}
+    first_tags, first, places = found[0]
+    if first.compression == layouts.JPEG and not first.extra and not first.planar:
+        from sigconv.io.images.jpeg import tables_of
+
+        file.seek(places[0][0])
+        about.details["jpeg"] = tables_of(file.read(places[0][1]), _raw(first_tags, layouts.JPEG_TABLES))
+    color, alpha, bits = kinds.pop()
+    palette = first.photometric == layouts.PALETTE
+    return Picture(pages, "tiff", color, alpha, bits, palette, about)
+
+
+def _refuse_hidden(all_tags: list[Tags]) -> None:
+    # ImageJ and tifffile may describe one page of many and tell their number in words
+    words = all_tags[0][t.DESCRIPTION].data if t.DESCRIPTION in all_tags[0] else b""
+    told = re.search(rb"^images=(\d{1,9})", words, re.MULTILINE) if words.startswith(b"ImageJ=") else None
+    if (told and int(told[1]) > len(all_tags)) or (words.startswith(b'{"shape"') and b'"truncated": true' in words):
+        raise Refusal("holds further images that its directory does not list (as ImageJ writes large stacks)")
+
+
+def _meaning(layout: Layout) -> tuple[str, bool, int]:
+    color = {layouts.RGB: "rgb", layouts.PALETTE: "rgb", layouts.YCBCR: "rgb", layouts.INKS: "cmyk"}
+    bits = 8 if layout.photometric == layouts.PALETTE else layout.bits
+    return color.get(layout.photometric, "gray"), layout.alpha, bits
+
+
+def _page(file: BinaryIO, kind: Kind, tags: Tags, layout: Layout, places: list[tuple[int, int]], about: About) -> Page:
+    if layout.compression == layouts.NONE:
+        due = (layout.size(high) for *_, high in layout.blocks())
+        if any(length < least for (_, length), least in zip(places, due, strict=True)):
+            raise Refusal("is damaged: a strip or tile holds too few samples")
+    elif layout.shape[0] * layout.shape[1] > 20_000 * (sum(length for _, length in places) + 1000):
+        raise Refusal("is damaged: it holds too little data for its size")
+    page = np.empty(layout.shape, layout.dtype)
+    t4 = t.integers(kind, tags[layouts.T4_OPTIONS])[0] if layouts.T4_OPTIONS in tags else 0
+    options = {"tables": _raw(tags, layouts.JPEG_TABLES), "t4": t4}
+    for (start, length), (rows, columns, plane, high) in zip(places, layout.blocks(), strict=True):
+        file.seek(start)
+        part = layout.decode(file.read(length), high, options)
+        target = page[rows, columns, plane]
+        if part.shape[0] < target.shape[0] or part.shape[1] < target.shape[1]:
+            raise Refusal("is damaged: a strip or tile holds too few samples")
+        target[...] = part[: target.shape[0], : target.shape[1]]
+    return _as_meant(page, kind, tags, layout, about)
+
+
+def _as_meant(page: Page, kind: Kind, tags: Tags, layout: Layout, about: About) -> Page:
+    if layout.photometric == layouts.PALETTE:
+        return _coloured(page, kind, tags, layout)
+    if layout.bits < 8:
+        page = widened(page, layout.bits)
+    if layout.photometric == layouts.WHITE_IS_ZERO and layout.dtype.kind == "u":
+        page[..., 0] = np.iinfo(layout.dtype).max - page[..., 0]
+    if layout.extra == (layouts.PREMULTIPLIED,) and not _divide(page):
+        about.lost.append("colours that are brighter than their opacity")
+    return page[..., 0] if layout.shape[2] == 1 else page
+
+
+def _coloured(page: Page, kind: Kind, tags: Tags, layout: Layout) -> Page:
+    if layouts.COLOR_MAP not in tags:
+        raise Refusal("is damaged: its palette is missing")
+    table = np.array(t.integers(kind, tags[layouts.COLOR_MAP]), np.uint32)
+    if len(table) != 3 << layout.bits:
+        raise Refusal("is damaged: its palette is broken")
+    table = table.reshape(3, -1).T
+    colours = (table >> 8 if table.max() > 255 else table).astype(np.uint8)[page[..., 0]]
+    return np.concatenate([colours, page[..., 1:]], axis=2) if layout.shape[2] > 1 else colours
+
+
+def _divide(page: Page) -> bool:
+    """Make straight colours of premultiplied ones, in place; whether that can be undone."""
+    fits = True
+    for row in page:
+        alpha = row[:, -1:]
+        if page.dtype.kind == "f":
+            row[:, :-1] = np.divide(row[:, :-1], alpha, out=row[:, :-1].copy(), where=alpha != 0)
+            continue
+        full, wide = int(np.iinfo(page.dtype).max), alpha.astype(np.float64)
+        straight = np.divide(row[:, :-1] * float(full), wide, out=np.zeros(row[:, :-1].shape), where=alpha != 0)
+        fits &= bool((row[:, :-1] <= alpha).all())
+        row[:, :-1] = np.rint(np.minimum(straight, full))
+    return fits
+
+
+def _raw(tags: Tags, code: int) -> bytes | None:
+    return tags[code].data if code in tags else None
+
+
+def _about(kind: Kind, all_tags: list[Tags]) -> About:
+    tags = all_tags[0]
+    about = About(icc=_raw(tags, t.ICC), xmp=_raw(tags, XMP), dpi=dpi_of(kind, tags))
+    if t.ORIENTATION in tags:
+        value = t.integers(kind, tags[t.ORIENTATION])[:1]
+        about.orientation = value[0] if value and 1 <= value[0] <= 8 else 1
+    if any(tags[code].below for code in (34665, 34853) if code in tags):
+        plain = Kind(kind.order)
+        kept = {code: tag for code, tag in tags.items() if code in _EXIF and tag.type not in (16, 17, 18)}
+        about.exif = plain.header(8) + t.encoded(plain, kept, 8)
+    if any(SUB_IFDS in one for one in all_tags):
+        about.lost.append("smaller copies of the image (SubIFDs)")
+    return about
+
+
+def dpi_of(kind: Kind, tags: Tags) -> tuple[float, float] | None:
+    """Pixels per inch, where a page tells them."""
+    unit: Any = t.integers(kind, tags[UNIT])[:1] if UNIT in tags else (2,)
+    dots = []
+    for code in (X_RESOLUTION, Y_RESOLUTION):
+        if code not in tags or tags[code].type != 5 or len(tags[code].data) < 8:
+            return None
+        above, below = np.frombuffer(tags[code].data, f"{kind.order}u4", 2).tolist()
+        dots.append(above / below if below else 0.0)
+    if unit[:1] not in ((2,), (3,)) or not all(dots):
+        return None
+    scale = 2.54 if unit[0] == 3 else 1.0
+    return dots[0] * scale, dots[1] * scale

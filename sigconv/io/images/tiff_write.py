@@ -1,0 +1,254 @@
+"""TIFF written: each page laid out as the one that it came from, with all tags that still hold."""
+
+import struct
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from sigconv.io.images import tiff_layout as layouts
+from sigconv.io.images.picture import About, Page, Picture, Refusal, channels, narrowed
+from sigconv.io.images.tiff_layout import Layout
+from sigconv.io.strips import tags as t
+from sigconv.io.strips.tags import Entry, Kind, TagError, Tags, entry
+
+XMP, X_RESOLUTION, Y_RESOLUTION, UNIT = 700, 282, 283, 296
+_LAID_OUT = {
+    *(t.WIDTH, t.LENGTH, t.BITS, t.COMPRESSION, t.PHOTOMETRIC, t.STRIP_OFFSETS, t.SAMPLES, t.ROWS_PER_STRIP),
+    *(t.STRIP_BYTES, t.PLANAR, t.PREDICTOR, t.TILE_WIDTH, t.TILE_LENGTH, t.TILE_OFFSETS, t.TILE_BYTES, t.EXTRA),
+    *(t.SAMPLE_FORMAT, t.FILL_ORDER, layouts.T4_OPTIONS, 293, layouts.JPEG_TABLES, layouts.COLOR_MAP, 529),
+    *(layouts.SUBSAMPLING, 531, 532, 280, 281, 288, 289, 330, 340, 341, 512, 513, 514, 515, 517, 518, 519, 520, 521),
+}
+_OF_EXIF = {271, 272, 305, 306, 315, 33432, 34665, 34853}
+_STRIP = 1 << 18  # bytes of a strip where no file says another size
+
+
+def write_tiff(picture: Picture, file: BinaryIO, quality: int | None = None) -> list[str]:
+    """Write a picture to a file that can be sought in; notes of what could not be kept."""
+    notes: dict[str, None] = {}
+    size = sum(page.nbytes + page.nbytes // 8 + 65536 for page in picture.pages)
+    details = picture.about.details if picture.format == "tiff" else {}
+    kind: Kind = details.get("kind", Kind())
+    kind = replace(kind, big=kind.big or size > 0xFFFFFFFF)
+    sources = details.get("pages", [])
+    file.write(kind.header(0))
+    link = file.tell() - struct.calcsize(kind.offset)
+    laid = []
+    for k, page in enumerate(picture.pages):  # pixels of all pages first: ImageJ wants those of stacks in one piece
+        tags, layout = sources[k] if len(sources) == len(picture.pages) else ({}, None)
+        layout = _layout(picture, page, kind, layout, notes)
+        laid.append((tags, layout, *_blocks(picture, page, layout, file, quality, notes)))
+    for tags, layout, offsets, lengths in laid:
+        at = file.tell() + file.tell() % 2
+        table = t.encoded(kind, _tags(picture.about, kind, tags, layout, offsets, lengths, details), at)
+        file.write(b"\0" * (at - file.tell()) + table)
+        end = file.tell()
+        file.seek(link)
+        file.write(struct.pack(kind.offset, at))
+        file.seek(end)
+        entries = struct.unpack_from(kind.order + ("Q" if kind.big else "H"), table)[0]
+        link = at + (8 + 20 * entries if kind.big else 2 + 12 * entries)
+    return list(notes)
+
+
+def _layout(picture: Picture, page: Page, kind: Kind, source: Layout | None, notes: dict[str, None]) -> Layout:
+    shape = (*page.shape[:2], channels(page))
+    own = {"gray": 1, "rgb": 3, "cmyk": 4}[picture.color]
+    if shape[2] < own:
+        raise Refusal(f"TIFF holds no {picture.color} images of {shape[2]} channels")
+    low = page.dtype == np.uint8 and shape[2] == 1 and picture.bits in (1, 2, 4)
+    bits = picture.bits if low else 8 * page.dtype.itemsize
+    photometric = {"gray": layouts.BLACK_IS_ZERO, "rgb": layouts.RGB, "cmyk": layouts.INKS}[picture.color]
+    extra = (0,) * (shape[2] - own)
+    if picture.alpha:
+        extra = (*extra[:-1], layouts.STRAIGHT)
+    if picture.palette:
+        notes["the palette became RGBA" if picture.alpha else "the palette became RGB"] = None
+    deep = max(_STRIP // max(page.nbytes // shape[0], 1), 1)
+    block = (min(deep, shape[0]), shape[1])
+    if source is None:
+        predictor = 1 if bits < 8 else 3 if page.dtype.kind == "f" else 2
+        return Layout(
+            kind, shape, page.dtype, bits, block, False, False, layouts.DEFLATE, predictor, photometric, extra
+        )
+    if _COLOR_OF.get(source.photometric) == picture.color:
+        photometric = source.photometric
+    if len(source.extra) == len(extra):
+        extra = source.extra
+    if source.tiled or not (source.compression != layouts.NONE and source.block[0] * shape[1] > 1 << 26):
+        block = source.block if source.tiled else (min(source.block[0], shape[0]), shape[1])
+    compression, predictor = source.compression, source.predictor
+    if compression in (layouts.CCITT, layouts.FAX3, layouts.FAX4):
+        notes["the fax compression became deflate"] = None
+        compression, predictor = layouts.DEFLATE, 1
+    if compression == layouts.JPEG and (bits != 8 or page.dtype != np.uint8 or extra or source.planar):
+        notes["the JPEG compression became deflate"] = None
+        compression, predictor = layouts.DEFLATE, 2
+    if compression != layouts.JPEG and photometric == layouts.YCBCR:
+        photometric = layouts.RGB
+    if predictor != 1:
+        predictor = 3 if page.dtype.kind == "f" else 2 if bits >= 8 else 1
+    planar = source.planar and shape[2] > 1
+    backwards = source.reversed_bits and compression != layouts.JPEG
+    return Layout(
+        kind,
+        shape,
+        page.dtype,
+        bits,
+        block,
+        source.tiled,
+        planar,
+        compression,
+        predictor,
+        photometric,
+        extra,
+        backwards,
+    )
+
+
+_COLOR_OF = {
+    layouts.WHITE_IS_ZERO: "gray",
+    layouts.BLACK_IS_ZERO: "gray",
+    layouts.MASK: "gray",
+    layouts.RGB: "rgb",
+    layouts.YCBCR: "rgb",
+    layouts.INKS: "cmyk",
+}
+
+
+def _blocks(
+    picture: Picture, page: Page, layout: Layout, file: BinaryIO, quality: int | None, notes: dict[str, None]
+) -> tuple[list[int], list[int]]:
+    cells, offsets, lengths = page.reshape(layout.shape), [], []
+    tables = picture.about.details.get("jpeg", {}) if picture.format == "tiff" else {}
+    for rows, columns, plane, high in layout.blocks():
+        part = _as_stored(cells[rows, columns], layout)[..., plane]
+        missing = high - part.shape[0], layout.block[1] - part.shape[1]
+        if any(missing):  # a tile at the edge goes on as it ends: it compresses better than blackness
+            part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), "edge")
+        if layout.compression == layouts.JPEG:
+            data = _jpeg(part, layout, tables, quality)
+        else:
+            data = layout.encode(part)
+        if layout.compression != layouts.NONE:
+            file.write(b"\0" * (file.tell() % 2))
+        offsets.append(file.tell())
+        lengths.append(len(data))
+        file.write(data)
+    return offsets, lengths
+
+
+def _as_stored(part: Page, layout: Layout) -> Page:
+    if layout.extra == (layouts.PREMULTIPLIED,):
+        part = part.copy()
+        alpha = part[..., -1:]
+        if part.dtype.kind == "f":
+            np.multiply(part[..., :-1], alpha, out=part[..., :-1], where=alpha != 0)
+        else:
+            full = int(np.iinfo(part.dtype).max)
+            part[..., :-1] = np.rint(part[..., :-1] * (alpha.astype(np.float64) / full))
+    if layout.photometric == layouts.WHITE_IS_ZERO and layout.dtype.kind == "u":
+        part = part.copy()
+        part[..., 0] = np.iinfo(part.dtype).max - part[..., 0]
+    return narrowed(part, layout.bits) if layout.bits < 8 else part
+
+
+def _jpeg(part: Page, layout: Layout, tables: dict[str, Any], quality: int | None) -> bytes:
+    from sigconv.io.images.jpeg import encoded
+
+    if layout.photometric == layouts.INKS:
+        return encoded(255 - part, "cmyk", {**tables, "subsampling": 0}, quality)  # Pillow inverts inks: back again
+    if layout.shape[2] == 1:
+        return encoded(part[..., 0], "gray", tables, quality)
+    plain = layout.photometric == layouts.RGB
+    return encoded(part, "rgb", {**tables, "plain": plain, "subsampling": 0 if plain else _sampling(tables)}, quality)
+
+
+def _sampling(tables: dict[str, Any]) -> int:
+    return max(tables.get("subsampling", 2), 0)
+
+
+def _tags(
+    about: About,
+    kind: Kind,
+    source: Tags,
+    layout: Layout,
+    offsets: list[int],
+    lengths: list[int],
+    details: dict[str, Any],
+) -> Tags:
+    rows, columns, samples = layout.shape
+    kept = {code: tag for code, tag in source.items() if code not in _LAID_OUT}
+    description = kept[t.DESCRIPTION].data if t.DESCRIPTION in kept else b""
+    if _size(kind, source) != (rows, columns) and (description.startswith(b'{"shape"') or b"<OME" in description):
+        del kept[t.DESCRIPTION]  # it repeats the size, and readers believe it
+
+    def put(code: int, type: int, values: int | list[int]) -> None:
+        kept[code] = entry(kind, type, values)
+
+    long = 16 if kind.big else 4
+    put(t.WIDTH, 4, columns)
+    put(t.LENGTH, 4, rows)
+    put(t.BITS, 3, [layout.bits] * samples)
+    put(t.COMPRESSION, 3, layout.compression)
+    put(t.PHOTOMETRIC, 3, layout.photometric)
+    put(t.SAMPLES, 3, samples)
+    if t.SAMPLE_FORMAT in source or layout.dtype.kind != "u":
+        put(t.SAMPLE_FORMAT, 3, ["_uif".index(layout.dtype.kind)] * samples)
+    if t.PLANAR in source or samples > 1:
+        put(t.PLANAR, 3, 2 if layout.planar else 1)
+    if layout.predictor != 1 or t.PREDICTOR in source:
+        put(t.PREDICTOR, 3, layout.predictor)
+    if layout.extra:
+        put(t.EXTRA, 3, list(layout.extra))
+    if layout.reversed_bits:
+        put(t.FILL_ORDER, 3, 2)
+    if layout.photometric == layouts.YCBCR:
+        sampling = {0: [1, 1], 1: [2, 1], 2: [2, 2]}[_sampling(details.get("jpeg", {}))]
+        put(layouts.SUBSAMPLING, 3, sampling)
+        kept[532] = Entry(5, 6, struct.pack(kind.order + "12I", 0, 1, 255, 1, 128, 1, 255, 1, 128, 1, 255, 1))
+    if layout.tiled:
+        put(t.TILE_LENGTH, 4, layout.block[0])
+        put(t.TILE_WIDTH, 4, layout.block[1])
+    else:
+        put(t.ROWS_PER_STRIP, 4, layout.block[0])
+    put(t.TILE_OFFSETS if layout.tiled else t.STRIP_OFFSETS, long, offsets)
+    put(t.TILE_BYTES if layout.tiled else t.STRIP_BYTES, long, lengths)
+    _put_about(kept, about, kind, source)
+    return kept
+
+
+def _size(kind: Kind, source: Tags) -> tuple[int, int] | None:
+    if t.LENGTH not in source or t.WIDTH not in source:
+        return None
+    return t.integers(kind, source[t.LENGTH])[0], t.integers(kind, source[t.WIDTH])[0]
+
+
+def _put_about(kept: Tags, about: About, kind: Kind, source: Tags) -> None:
+    from sigconv.io.images.tiff import dpi_of
+
+    for code, data in ((t.ICC, about.icc), (XMP, about.xmp)):
+        if data is None:
+            kept.pop(code, None)
+        elif code not in kept or kept[code].data != data:
+            kept[code] = Entry(7 if code == t.ICC else 1, len(data), data)
+    if about.dpi != dpi_of(kind, source):
+        for code, dots in zip((X_RESOLUTION, Y_RESOLUTION), about.dpi or (1, 1), strict=True):
+            kept[code] = Entry(5, 1, struct.pack(kind.order + "II", round(dots * 10000), 10000))
+        kept[UNIT] = entry(kind, 3, 2 if about.dpi else 1)
+    before = t.integers(kind, source[t.ORIENTATION])[0] if t.ORIENTATION in source else 1
+    if before != about.orientation and not (about.orientation == 1 and not 1 <= before <= 8):
+        kept[t.ORIENTATION] = entry(kind, 3, about.orientation)
+    if about.exif and not source:
+        kept.update(_of_exif(about.exif, kind))
+
+
+def _of_exif(exif: bytes, kind: Kind) -> Tags:
+    # what an EXIF block tells, as tags; its numbers are turned to the file's byte order
+    from io import BytesIO
+
+    try:
+        own, tags, _ = t.read(BytesIO(exif), len(exif))
+    except TagError:
+        return {}
+    return {code: t.turned(tag, own, kind) for code, tag in tags.items() if code in _OF_EXIF}
