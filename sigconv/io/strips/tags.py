@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+import numpy as np
+
 WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES, PLANAR = 273, 277, 278, 279, 284
 PREDICTOR, TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_BYTES = 317, 322, 323, 324, 325
@@ -91,6 +93,37 @@ def read(file: BinaryIO, size: int) -> tuple[Kind, Tags, bool]:
     TagError
         Where it is no TIFF, or its directory is damaged.
     """
+    kind, first = _head(file)
+    tags, following = _directory(file, size, kind, first, _DEEPEST)
+    return kind, tags, following != 0
+
+
+def read_pages(file: BinaryIO, size: int, most: int, most_bytes: int) -> tuple[Kind, list[Tags]]:
+    """The kind of a TIFF of ``size`` bytes, and the tags of all pages: so many at most, of so many bytes together.
+
+    Raises
+    ------
+    TagError
+        Where it is no TIFF, or a directory is damaged.
+    """
+    kind, at = _head(file)
+    pages: list[Tags] = []
+    seen: set[int] = set()
+    while at:
+        if at in seen or len(pages) == most:
+            raise TagError("its pages have no end")
+        seen.add(at)
+        tags, at = _directory(file, size, kind, at, _DEEPEST)
+        pages.append(tags)
+        most_bytes -= sum(len(tag.data) for tag in tags.values())
+        if most_bytes < 0:
+            raise TagError("its tags are too long")
+    if not pages:
+        raise TagError("it has no pages")
+    return kind, pages
+
+
+def _head(file: BinaryIO) -> tuple[Kind, int]:
     file.seek(0)
     head = file.read(16)
     if len(head) < 8 or head[:2] not in (b"II", b"MM"):
@@ -99,14 +132,11 @@ def read(file: BinaryIO, size: int) -> tuple[Kind, Tags, bool]:
     version = struct.unpack(order + "H", head[2:4])[0]
     if version == 43 and len(head) == 16 and struct.unpack(order + "HH", head[4:8]) == (8, 0):
         kind = Kind(order, True)
-        first = struct.unpack(kind.offset, head[8:])[0]
-    elif version == 42:
-        kind = Kind(order)
-        first = struct.unpack(kind.offset, head[4:8])[0]
-    else:
+        return kind, struct.unpack(kind.offset, head[8:])[0]
+    if version != 42:
         raise TagError("is no TIFF")
-    tags, following = _directory(file, size, kind, first, _DEEPEST)
-    return kind, tags, following != 0
+    kind = Kind(order)
+    return kind, struct.unpack(kind.offset, head[4:8])[0]
 
 
 def _directory(file: BinaryIO, size: int, kind: Kind, at: int, depth: int) -> tuple[Tags, int]:
@@ -119,12 +149,14 @@ def _directory(file: BinaryIO, size: int, kind: Kind, at: int, depth: int) -> tu
     end = struct.calcsize(kind.offset)
     following = struct.unpack(kind.offset, _bytes(file, size, at + len(table), end))[0]
     tags: Tags = {}
+    total = 0
     for row in range(0, len(table), width):
         code, type, n = struct.unpack_from(f"{kind.order}HH{kind.offset[1]}", table, row)
         if type not in _SIZES:
             continue  # readers are to skip types that they do not know
         length, inline = n * _SIZES[type], table[row + width - end : row + width]
-        if length > _MOST_BYTES:
+        total += length
+        if length > _MOST_BYTES or total > size + 4096:  # what lies side by side is no longer than the file
             raise TagError(f"tag {code} claims {length} bytes")
         data = inline[:length] if length <= end else _bytes(file, size, struct.unpack(kind.offset, inline)[0], length)
         below = None
@@ -144,6 +176,14 @@ def _bytes(file: BinaryIO, size: int, at: int, count: int) -> bytes:
     if len(data) != count:
         raise TagError("ends too early")
     return data
+
+
+def turned(tag: Entry, own: Kind, kind: Kind) -> Entry:
+    """A tag of one byte order in another."""
+    below = tag.below and {code: turned(other, own, kind) for code, other in tag.below.items()}
+    width = 4 if tag.type in (5, 10) else _SIZES[tag.type]  # fractions are two numbers
+    data = np.frombuffer(tag.data, f"u{width}")
+    return replace(tag, data=(data if own.order == kind.order else data.byteswap()).tobytes(), below=below)
 
 
 def encoded(kind: Kind, tags: Tags, at: int) -> bytes:
