@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -126,38 +127,75 @@ class Work:
         from sigconv.io import files
 
         began, title = time.monotonic(), files.title(source)
-        notes = self._whole(source, output, stop, progress, title)
+        kind = kind_of(output)
+        try:
+            found = self._in_bands(source, output, kind, stop, progress)
+            notes, facts = found or self._whole(source, output, kind, stop, progress)
+        except (ValueError, TypeError) as error:
+            raise SigconvError(f"{title}: {error}") from error
+        notes = [] if self.quiet else notes
         if self.verbose:
-            notes[-1] += f"; {time.monotonic() - began:.2f} s"
-        _ = SigconvError
+            notes = [*notes, f"{facts}; {time.monotonic() - began:.2f} s"]
         return [f"{title}: {note}" for note in notes]
 
-    def _whole(self, source: str, output: str, stop: Stop, progress: Progress, title: str) -> list[str]:
-        from sigconv.errors import SigconvError
+    def _in_bands(
+        self, source: str, output: str, kind: str | None, stop: Stop, progress: Progress
+    ) -> tuple[list[str], str] | None:
+        """A large image, band by band, where that gives the same; None where it does not."""
+        from sigconv.io import files, strips
+
+        if self.plot or output == "-" or files.is_device(output) or not strips.worth_it(source):
+            return None
+        with closing(strips.open_rows(source, max_pixels=int(self.max_pixels))) as rows:
+            shape, color, alpha, format = rows.shape, rows.color, rows.alpha, rows.format
+            facts = summary(format, shape, color, rows.dtype.itemsize * 8, alpha)
+            turned = rows.orientation > 1 and (self.auto_orient or self.recipe.upright)
+        bands = self.recipe.bands(alpha)
+        plain = color in ("gray", "rgb") and not alpha
+        written = kind in (None, format) or (strips.writes_rows(output) and plain)
+        if bands is None or turned or not written:
+            return None
+        self._check(color)
+        size, done = files.plain_size(source) or 0, 0
+
+        def tell(row: int, total: int) -> None:
+            nonlocal done
+            now = size * row // total
+            progress.add(now - done)
+            done = now
+            stop.check()
+            progress.show()
+
+        limit = int(self.max_pixels)
+        strips.apply(source, output, [bands], tell, overwrite=self.overwrite, max_pixels=limit)
+        return [], f"{facts}, band by band"
+
+    def _whole(
+        self, source: str, output: str, kind: str | None, stop: Stop, progress: Progress
+    ) -> tuple[list[str], str]:
         from sigconv.io import files
 
-        kind = kind_of(output)
         picture = read(source, self.max_pixels)
         progress.add(files.plain_size(source) or 0)
         before = picture.pages[0] if self.plot else None
         facts = described(picture)
         stop.check()
-        try:
-            self._develop(picture)
-        except (ValueError, TypeError) as error:
-            raise SigconvError(f"{title}: {error}") from error
+        self._develop(picture)
         stop.check()
         notes = save(picture, output, kind, self.quality, self.overwrite)
-        if self.plot and before is not None:
-            self._draw(before, picture, title)
+        if before is not None:
+            self._draw(before, picture, files.title(source))
         progress.show()
-        return ([] if self.quiet else notes) + ([facts] if self.verbose else [])
+        return notes, facts
+
+    def _check(self, color: str) -> None:
+        if self.recipe.linear and color == "cmyk":
+            raise ValueError("--linear-light knows gray and RGB, and this image is CMYK")
 
     def _develop(self, picture: "Picture") -> None:
         from sigconv.io import develop
 
-        if self.recipe.linear and picture.color == "cmyk":
-            raise ValueError("--linear-light knows gray and RGB, and this image is CMYK")
+        self._check(picture.color)
         turn = picture.about.orientation or 1
         if self.auto_orient:
             picture.pages = [develop.turned(page, turn) for page in picture.pages]
@@ -218,14 +256,19 @@ def save(picture: "Picture", output: str, kind: str | None, quality: int | None,
 
 def described(picture: "Picture") -> str:
     """What was found in a file, in words."""
-    rows, columns = picture.pages[0].shape[:2]
-    kind = "palette" if picture.palette else picture.color.upper() if picture.color != "gray" else "gray"
-    parts = [f"{picture.format.upper()}, {columns} x {rows} pixels, {kind}", f"{picture.bits} bit"]
-    parts += ["opacity"] if picture.alpha else []
-    parts += [f"{len(picture.pages)} pages"] if len(picture.pages) > 1 else []
+    kind = "palette" if picture.palette else picture.color
+    text = summary(picture.format, picture.pages[0].shape, kind, picture.bits, picture.alpha)
+    parts = [f"{len(picture.pages)} pages"] if len(picture.pages) > 1 else []
     parts += ["ICC profile"] if picture.about.icc else []
     parts += [f"orientation {picture.about.orientation}"] if picture.about.orientation > 1 else []
-    return ", ".join(parts)
+    return ", ".join([text, *parts])
+
+
+def summary(format: str, shape: Sequence[int], color: str, bits: int, alpha: bool) -> str:
+    """Format, size and kind of an image, in words."""
+    kind = color.upper() if color in ("rgb", "cmyk") else color
+    text = f"{format.upper()}, {shape[1]} x {shape[0]} pixels, {kind}, {bits} bit"
+    return f"{text}, opacity" if alpha else text
 
 
 def found(sources: Sequence[str], output: str) -> list[str]:

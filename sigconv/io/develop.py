@@ -6,11 +6,14 @@ opacity again, so that what nobody sees (the black under transparent pixels) lea
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from math import lcm
 from typing import Any, Protocol
 
 import numpy as np
 
 from sigconv._kinds import into_integers
+from sigconv.io.strips import Stage as Bands
 
 _ROWS = 1 << 20  # samples that are worked on at once where it is done pixel by pixel
 _NONE = {4: 1e-6, 8: 1e-12}  # opacity that is none, by the bytes of a float
@@ -68,6 +71,17 @@ class Recipe:
     def __post_init__(self) -> None:
         turned = self.stride > 1 or any(stage.upright for stage in self.stages)
         object.__setattr__(self, "upright", turned)
+
+    def bands(self, alpha: bool) -> Bands | None:
+        """The recipe for an image that comes band by band; None where a pixel may depend on all others."""
+        if self.border == "wrap" or any(stage.whole for stage in self.stages):
+            return None
+        run = partial(self, alpha=alpha)
+        block = self.stages[0] if len(self.stages) == 1 else None
+        if block is not None and block.size * block.step > 1:
+            return Bands(run, block.size, block.step, (block.padding, block.padding))
+        align = lcm(*(stage.align for stage in self.stages))
+        return Bands.around(run, *self.reach, stride=self.stride, align=align)
 
     @property
     def reach(self) -> tuple[int, int]:

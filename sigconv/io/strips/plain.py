@@ -148,6 +148,7 @@ class PlainRows:
     """
 
     alpha = False
+    orientation = 1
 
     def __init__(self, file: BinaryIO, size: int) -> None:
         self._file, self.form = file, form_of(file, size)

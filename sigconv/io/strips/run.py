@@ -32,6 +32,7 @@ class RowSource(Protocol):
     format: str
     color: str
     alpha: bool
+    orientation: int
 
     def rows(self, low: int, high: int) -> np.ndarray: ...
 

@@ -49,6 +49,8 @@ class TiffRows:
         rows, columns, samples = self.layout.shape
         self.shape: tuple[int, ...] = (rows, columns, samples) if samples > 1 else (rows, columns)
         self.dtype, self.color, self.alpha = self.layout.dtype, self.layout.color, self.layout.alpha
+        turned = t.integers(kind, self.tags[t.ORIENTATION]) if t.ORIENTATION in self.tags else ()
+        self.orientation = turned[0] if turned and 1 <= turned[0] <= 8 else 1
         self._decoded: dict[int, np.ndarray] = {}
         self._pool = Workers()
 
