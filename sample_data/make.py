@@ -1,10 +1,11 @@
-"""Write probe.csv: what an underwater probe might report, made from a fixed seed.
+"""Write probe.csv, what an underwater probe might report, and cells.pgm, what it sees, made from fixed seeds.
 
     python sample_data/make.py
 
 Position, depth and heading at uneven steps from microseconds to seconds, with noise, spikes, an hour of silence, a
 heading that wraps at 360 degrees, cells that are missing and a column of words. All randomness is uniform numbers from
-a seeded generator and every number has a fixed count of decimals, so the file is the same on every machine.
+a seeded generator and every number has a fixed count of decimals, so the file is the same on every machine. The picture
+shows cells that are brighter at their rims, in noise, under light that falls off to one side; cell.pgm is one of them.
 """
 
 import math
@@ -20,6 +21,9 @@ SILENCE = 3_600_000_000
 LAP, SPIRAL = 340.0, 83.0  # seconds for one round, and for the wobble on it
 SPIKES = 0.012
 MISSING = 0.02
+
+SIDE, CELLS = 192, 6  # pixels, and cells along each side
+CELL = (slice(2, 23), slice(10, 31))
 
 
 def main(path: Path = HERE / "probe.csv") -> None:
@@ -69,5 +73,21 @@ def noise(rng: np.random.Generator) -> float:
     return sum(rng.random() for _ in range(12)) - 6.0
 
 
+def cells(path: Path = HERE / "cells.pgm", part: Path = HERE / "cell.pgm") -> None:
+    """Write the picture, and one of its cells."""
+    rng = np.random.default_rng(SEED)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    light = 60 + columns * 0.25
+    for k in range(CELLS * CELLS):
+        row, column = (SIDE * (n + 0.3 + 0.4 * rng.random()) / CELLS for n in divmod(k, CELLS))
+        away = ((rows - row) ** 2 + (columns - column) ** 2) / 36
+        light = light + (40 + 50 * rng.random()) * (away + 0.2) / (1 + away**3)  # no function that machines disagree on
+    seen = light + 9 * (sum(rng.random((SIDE, SIDE)) for _ in range(12)) - 6)
+    for target, pixels in ((path, seen), (part, light[CELL])):
+        data = np.clip(np.floor(pixels + 0.5), 0, 255).astype(np.uint8)
+        target.write_bytes(b"P5\n%d %d\n255\n" % data.shape[::-1] + data.tobytes())
+
+
 if __name__ == "__main__":
     main()
+    cells()

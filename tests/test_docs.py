@@ -76,4 +76,6 @@ def test_benchmark_table_has_its_place():
 def test_sample_data_is_what_its_generator_writes(tmp_path):
     make = runpy.run_path(str(ROOT / "sample_data" / "make.py"))
     make["main"](tmp_path / "probe.csv")
-    assert (tmp_path / "probe.csv").read_bytes() == (ROOT / "sample_data" / "probe.csv").read_bytes()
+    make["cells"](tmp_path / "cells.pgm", tmp_path / "cell.pgm")
+    for name in ("probe.csv", "cells.pgm", "cell.pgm"):
+        assert (tmp_path / name).read_bytes() == (ROOT / "sample_data" / name).read_bytes()

@@ -4,6 +4,7 @@ import glob
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -184,7 +185,7 @@ class Work:
         stop.check()
         notes = save(picture, output, kind, self.quality, self.overwrite)
         if before is not None:
-            self._draw(before, picture, files.title(source))
+            self._draw(before, picture, os.path.basename(files.title(source)))
         progress.show()
         return notes, facts
 
@@ -304,7 +305,8 @@ def develop_all(work: Work, sources: Sequence[str], output: str, jobs: int) -> N
 
         refuse_early(work.plot, work.overwrite)
     failed = False
-    with Stop() as stop:
+    with Stop() as stop, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what readers do in each thread would come undone in another's
         targets = running.outputs(names, output, work.overwrite)
         running.refuse_clashes({"--plot": work.plot}, names, targets)
         for result in running.each(work, names, targets, jobs, stop, quiet=work.quiet):
