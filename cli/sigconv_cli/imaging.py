@@ -134,6 +134,8 @@ class Work:
             notes, facts = found or self._whole(source, output, kind, stop, progress)
         except (ValueError, TypeError) as error:
             raise SigconvError(f"{title}: {error}") from error
+        except MemoryError as error:
+            raise SigconvError(f"{title}: is too large for the memory there is") from error
         notes = [] if self.quiet else notes
         if self.verbose:
             notes = [*notes, f"{facts}; {time.monotonic() - began:.2f} s"]
