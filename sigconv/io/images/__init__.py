@@ -146,6 +146,7 @@ def write(
 
 def _read(file: BinaryIO, name: str, max_pixels: int) -> Picture:
     with _told(name, "is damaged"):
+        file.seek(0)
         head = file.read(16)
         file.seek(0)
         if not head:

@@ -59,6 +59,8 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
             shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
         else:
             raise Refusal(f"is of NPY version {version[0]}.{version[1]}, which is not read")
-    except (ValueError, SyntaxError, TypeError) as error:
+    except Refusal:
+        raise
+    except Exception as error:  # NumPy evaluates the header, which fails in many ways
         raise Refusal("is damaged: its header makes no sense") from error
     return shape, fortran, dtype

@@ -131,14 +131,16 @@ def _inflated(parts: list[memoryview], size: int) -> bytes:
     pieces, left = [], size
     try:
         for part in parts:
-            if left:
-                pieces.append(inflate.decompress(part, left))
+            rest: bytes | memoryview = part
+            while len(rest) and left >= 0:  # one byte more is asked for than is due: then the checksum is looked at
+                pieces.append(inflate.decompress(rest, left + 1))
                 left -= len(pieces[-1])
+                rest = inflate.unconsumed_tail
     except zlib.error as error:
         raise Refusal(f"is damaged: {error}") from error
-    if left:
+    if left > 0:
         raise Refusal("is damaged: it holds too little data for its size")
-    return b"".join(pieces)
+    return b"".join(pieces)[:size]
 
 
 def _unfiltered(raw: bytes, rows: int, columns: int, depth: int, kind: int, interlace: int) -> Page:

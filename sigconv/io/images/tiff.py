@@ -41,7 +41,8 @@ def read_tiff(file: BinaryIO, max_pixels: int) -> Picture:
         about = _about(kind, all_tags)
         pages = [_page(file, kind, *one, about) for one in found]
     except TagError as error:
-        raise Refusal(f"is damaged: {error}") from error
+        text = str(error)
+        raise Refusal(text if text.startswith(("is ", "has ", "ends ")) else f"is damaged: {text}") from error
     about.details = {"kind": kind, "pages": [(tags, layout) for tags, layout, _ in found]}
     first_tags, first, places = found[0]
     if first.compression == layouts.JPEG and not first.extra and not first.planar:

@@ -162,6 +162,8 @@ def layout_of(kind: Kind, tags: Tags, max_pixels: int) -> Layout:
 
     def all_equal(code: int, default: int) -> int:
         values = set(t.integers(kind, tags[code])) if code in tags else {default}
+        if not values:
+            raise Refusal(f"is damaged: tag {code} is empty")
         if len(values) != 1:
             raise Refusal(f"has channels of different kinds ({', '.join(map(str, sorted(values)))})")
         return values.pop()
