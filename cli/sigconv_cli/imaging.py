@@ -176,11 +176,11 @@ class Work:
     def _whole(
         self, source: str, output: str, kind: str | None, stop: Stop, progress: Progress
     ) -> tuple[list[str], str]:
-        from sigconv.io import files
+        from sigconv.io import develop, files
 
         picture = read(source, self.max_pixels)
         progress.add(files.plain_size(source) or 0)
-        before = picture.pages[0] if self.plot else None
+        before = develop.turned(picture.pages[0], picture.about.orientation) if self.plot else None
         facts = described(picture)
         stop.check()
         self._develop(picture)
@@ -202,6 +202,8 @@ class Work:
         turn = picture.about.orientation or 1
         if self.auto_orient:
             picture.pages = [develop.turned(page, turn) for page in picture.pages]
+            if turn >= 5 and picture.about.dpi:
+                picture.about.dpi = picture.about.dpi[::-1]
             picture.about.orientation = turn = 1
         if not self.recipe.upright:
             turn = 1
@@ -212,11 +214,12 @@ class Work:
             picture.bits = picture.pages[0].dtype.itemsize * 8
 
     def _draw(self, before: Any, picture: "Picture", title: str) -> None:
-        from sigconv.io import files, panels, pictures
+        from sigconv.io import develop, files, panels, pictures
 
         assert self.plot is not None
         kind = pictures.kind_of(self.plot)
-        drawn = panels.before_and_after(before, picture.pages[0], picture.color, picture.alpha, kind, title=title)
+        after = develop.turned(picture.pages[0], picture.about.orientation)
+        drawn = panels.before_and_after(before, after, picture.color, picture.alpha, kind, title=title)
         with files.writing(self.plot, overwrite=self.overwrite) as write:
             write(drawn)
 
