@@ -1,8 +1,6 @@
 """Images filtered in bands of rows: the same pixels as in one piece, in little memory, whole or not at all."""
 
-import io
 import os
-import struct
 import subprocess
 import sys
 from contextlib import closing
@@ -12,26 +10,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from strip_files import page_of, picture, read_tiff, tifffile, write_tiff
 
 from sigconv import images
 from sigconv.errors import SigconvError
+from sigconv.io import images as files
 from sigconv.io import strips
 from sigconv.io.strips import Chain, Stage
 from sigconv.io.strips.layout import Layout
 from sigconv.io.strips.tags import Kind
 
-tifffile = pytest.importorskip("tifffile")
-pytest.importorskip("imagecodecs")
-
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data" / "images"
 DTYPES = ("uint8", "uint16", "float32", "float64", "int16", "float16")
 seeds = st.integers(0, 2**32 - 1)
-
-
-def picture(rng, shape, dtype):
-    dtype = np.dtype(dtype)
-    return (rng.random(shape) * (200 if dtype in (np.uint8, np.float16) else 30000)).astype(dtype)
 
 
 @st.composite
@@ -130,34 +122,6 @@ LAYOUTS = st.fixed_dictionaries(
         rowsperstrip=st.sampled_from([1, 5, 1000]),
     )
 )
-
-
-def write_tiff(path, x, planar=False, **options):
-    options = {"compression": None, **options}
-    if options["compression"] in (None, "packbits") or x.dtype.kind == "i":
-        options.pop("predictor", None)
-    if options.get("tile"):
-        options.pop("rowsperstrip", None)
-    color = x.ndim == 3
-    options["photometric"] = "rgb" if color else "minisblack"
-    if color:
-        options["planarconfig"] = "separate" if planar else "contig"
-    if color and x.shape[2] == 4:
-        options["extrasamples"] = ["unassalpha"]
-    tifffile.imwrite(path, np.moveaxis(x, -1, 0) if planar and color else x, **options)
-
-
-def read_tiff(path):
-    with tifffile.TiffFile(path) as file:
-        (page,) = file.pages
-        x = page.asarray()
-        return np.moveaxis(x, 0, -1) if page.planarconfig == 2 else x
-
-
-def page_of(path):
-    with tifffile.TiffFile(path) as file:
-        tags = {tag.code: tag.value for tag in file.pages[0].tags}
-        return tags, file.byteorder, file.is_bigtiff
 
 
 @given(
@@ -271,159 +235,50 @@ def test_past_4_gigabytes_a_tiff_has_wide_offsets():
     assert wide.kind.big and wide.block == (6, 40000)  # 1 MiB instead of 160 MB
 
 
-def test_a_real_file_over_itself(tmp_path):
+def same_as_whole(path, out):
+    """What bands are of a file, and become, is what a file read and written whole is."""
+    picture = files.read(path)
+    with closing(strips.open_rows(path)) as source:
+        (page,) = picture.pages
+        assert np.array_equal(source.rows(0, source.shape[0]), page) and source.dtype == page.dtype
+        assert source.shape == page.shape and source.orientation == picture.about.orientation
+        assert (source.format, source.color, source.alpha) == (picture.format, picture.color, picture.alpha)
+    strips.apply(path, out, [Stage.around(lambda a: images.gaussian(a, 2), 8)], overwrite=True, rows=10)
+    result = files.read(out)
+    assert np.array_equal(result.pages[0], images.gaussian(page, 2))
+    for name in ("format", "color", "alpha", "bits", "palette"):
+        assert getattr(result, name) == getattr(picture, name)
+    for name in ("icc", "exif", "xmp", "dpi", "orientation", "lost"):
+        assert getattr(result.about, name) == getattr(picture.about, name)
+
+
+def test_real_files(tmp_path):
     if not DATA.is_dir():
         pytest.skip("the shared images are not here")
     for name in ("gray16_be.tif", "gray_32bit.tiff", "rgb16.tiff", "rgb16_planar.tiff", "hopper_16bit.pgm"):
         path = tmp_path / name
         path.write_bytes((DATA / name).read_bytes())
-        with closing(strips.open_rows(path)) as source:
-            x = source.rows(0, source.shape[0])
-        strips.apply(path, path, [Stage.around(lambda a: images.gaussian(a, 2), 8)], overwrite=True, rows=10)
-        with closing(strips.open_rows(path)) as source:
-            assert np.array_equal(source.rows(0, source.shape[0]), images.gaussian(x, 2)), name
-            assert source.format == ("pnm" if name.endswith("pgm") else "tiff")
+        same_as_whole(path, tmp_path / f"out-{name}")
+        same_as_whole(path, path)  # over itself
 
 
-# Whole or not at all --------------------------------------------------------------------------------------------------
-def test_what_is_read_whole_says_so(tmp_path, rng):
-    x = picture(rng, (50, 40), "uint8")
-    for name, options, words in [
-        ("white.tif", dict(photometric="miniswhite"), "photometric interpretation 0"),
-        ("pages.tif", dict(), "several pages"),
-        ("jpeg.tif", dict(compression="jpeg", photometric="minisblack"), "compression 7"),
-    ]:
-        tifffile.imwrite(tmp_path / name, np.stack([x, x]) if name == "pages.tif" else x, **options)
-        assert not strips.worth_it(tmp_path / name, 1)
-        with pytest.raises(SigconvError, match=rf"{name}: has .*{words}.*: it cannot be filtered in bands of rows"):
-            strips.open_rows(tmp_path / name)
-    np.save(tmp_path / "turned.npy", np.asfortranarray(x))
-    assert not strips.worth_it(tmp_path / "turned.npy", 1)
-
-
-def test_what_is_worth_it(tmp_path, rng):
-    write_tiff(tmp_path / "in.tif", picture(rng, (50, 40), "uint16"))
-    assert strips.worth_it(tmp_path / "in.tif", 4000) and not strips.worth_it(tmp_path / "in.tif", 4001)
-    assert not strips.worth_it(tmp_path / "in.tif") and not strips.worth_it("-") and not strips.worth_it("no.tif", 1)
-    assert strips.writes_rows("a.TIF") and not strips.writes_rows("a.png") and not strips.writes_rows("-")
-
-
-def test_a_stage_that_sees_everything_is_refused(tmp_path, rng):
-    write_tiff(tmp_path / "in.tif", picture(rng, (50, 40), "uint8"))
-    stage = Stage(abs, whole="edges are followed over all of the image")
-    with pytest.raises(SigconvError, match=r"in\.tif: cannot be filtered in bands of rows: edges are followed"):
-        strips.apply(tmp_path / "in.tif", tmp_path / "out.tif", [stage])
-    assert os.listdir(tmp_path) == ["in.tif"]
-
-
-def test_too_many_pixels(tmp_path, rng):
-    write_tiff(tmp_path / "in.tif", picture(rng, (50, 40), "uint8"))
-    with pytest.raises(SigconvError, match=r"in\.tif: has 40 x 50 pixels, more than the limit of 1,999"):
-        strips.apply(tmp_path / "in.tif", tmp_path / "out.tif", [], max_pixels=1999)
-
-
-@pytest.mark.parametrize("at", [1, 3, 5])
-@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, SystemExit])
-def test_an_interrupted_run_leaves_nothing(tmp_path, rng, at, error):
-    write_tiff(tmp_path / "in.tif", picture(rng, (50, 40), "uint8"), compression="lzw")
-    told = []
-
-    def stop(done, total):
-        told.append((done, total))
-        if len(told) == at:
-            raise error("enough")
-
-    (tmp_path / "out.tif").write_bytes(b"what was there")
-    with pytest.raises(error):
-        strips.apply(tmp_path / "in.tif", tmp_path / "out.tif", [], stop, overwrite=True, rows=10)
-    assert told == [(10 * (i + 1), 50) for i in range(at)]
-    assert sorted(os.listdir(tmp_path)) == ["in.tif", "out.tif"]
-    assert (tmp_path / "out.tif").read_bytes() == b"what was there"
-    with pytest.raises(SigconvError, match=r"out\.tif exists"):
-        strips.apply(tmp_path / "in.tif", tmp_path / "out.tif", [])
-
-
-def damaged(data, name):
-    order = "<"
-    at = struct.unpack(order + "I", data[4:8])[0]
-    count = struct.unpack(order + "H", data[at : at + 2])[0]
-    entries = {struct.unpack_from("<H", data, at + 2 + 12 * i)[0]: at + 2 + 12 * i for i in range(count)}
-    data = bytearray(data)
-    first = struct.unpack_from("<I", data, entries[273] + 8)[0]
-    if name == "cut":
-        return data[: len(data) * 2 // 3]
-    if name == "offset":
-        struct.pack_into("<I", data, first + 8, 2**31)
-    elif name == "missing":
-        struct.pack_into("<I", data, first + 8, 0)
-    elif name == "few":
-        struct.pack_into("<I", data, entries[273] + 4, 2)
-    elif name == "rows":
-        struct.pack_into("<I", data, entries[257] + 8, 2**31)
-    elif name == "pixels":
-        place = struct.unpack_from("<I", data, first + 12)[0]
-        data[place + 9 : place + 60] = bytes(51)
-    elif name == "directory":
-        struct.pack_into("<I", data, 4, len(data) + 10)
-    return data
-
-
-@pytest.mark.parametrize("name", ["cut", "offset", "missing", "few", "rows", "pixels", "directory"])
-def test_a_damaged_tiff_is_refused(tmp_path, rng, name):
-    path = tmp_path / "in.tif"
-    write_tiff(path, picture(rng, (50, 40), "uint8"), compression="deflate", rowsperstrip=5)
-    path.write_bytes(damaged(path.read_bytes(), name))
-    with pytest.raises(SigconvError, match=r"in\.tif: ") as caught:
-        strips.apply(path, tmp_path / "out.tif", [], rows=10)
-    assert "\n" not in str(caught.value)
-    if name == "pixels":
-        assert str(caught.value).endswith("is damaged in its rows 15 to 19")
-    assert os.listdir(tmp_path) == ["in.tif"]
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"P5\n20 30\n255\n" + bytes(599), "ends too early"),
-        (b"P5\n20\n", "has a damaged header"),
-        (b"P5\n0 30\n255\n", "claims the shape"),
-        (b"P5\n20 30\n1000\n" + bytes(1200), "has values of up to 1000"),
-        (b"Pf\n20 x\n-1.0\n", "has a damaged header"),
-        (b"\x93NUMPY\x01\x00\x10\x00{'descr': '|O',}", "has a damaged header"),
-        (b"GIF89a", "is of a format that is read whole"),
-        (b"", "is of a format that is read whole"),
-    ],
-)
-def test_other_damaged_files(tmp_path, data, words):
-    (tmp_path / "in").write_bytes(data)
-    with pytest.raises(SigconvError, match=f"in: {words}"):
-        strips.open_rows(tmp_path / "in")
-
-
-def test_random_damage_is_an_error_or_an_image(tmp_path, rng):
-    whole = io.BytesIO()
-    for number in range(int(os.environ.get("SIGCONV_EXAMPLES", "50")) * 4):
-        if number % 20 == 0:
-            whole = io.BytesIO()
-            options = dict(bigtiff=number % 60 == 0, predictor=True, tile=(None, (16, 16))[number // 80 % 2])
-            options["compression"] = (None, "lzw", "deflate", "packbits")[number // 20 % 4]
-            write_tiff(whole, picture(rng, (30, 20, 3), "uint16"), number % 40 == 0, **options)
-        data = bytearray(whole.getvalue())
-        for place in rng.integers(0, len(data), rng.integers(1, 4)):
-            data[place] = rng.choice([0, 1, 255, rng.integers(256)])
-        (tmp_path / "in.tif").write_bytes(data[: rng.integers(len(data))] if number % 9 == 0 else data)
-        try:
-            strips.apply(tmp_path / "in.tif", tmp_path / "out.tif", [], overwrite=True, rows=8, max_pixels=10**6)
-        except SigconvError:
-            assert os.listdir(tmp_path) == ["in.tif"]
-        else:
-            os.unlink(tmp_path / "out.tif")
+@given(seeds, st.integers(1, 60), st.integers(1, 40), st.sampled_from(["", 3, 4]), LAYOUTS, st.booleans())
+def test_bands_and_the_whole_agree_on_what_a_file_holds(
+    tmp_path_factory, seed, rows, columns, channels, layout, planar
+):
+    folder = tmp_path_factory.mktemp("agree")
+    rng = np.random.default_rng(seed)
+    x = picture(rng, (rows, columns) + ((channels,) if channels else ()), rng.choice(DTYPES))
+    tags = [(274, "H", 1, int(rng.integers(1, 9)), True), (700, "B", 5, b"<x/> ", True)]
+    write_tiff(folder / "in.tif", x, planar, **layout, resolution=(300, 150), iccprofile=b"icc" * 9, extratags=tags)
+    same_as_whole(folder / "in.tif", folder / "out.tif")
 
 
 # Memory ---------------------------------------------------------------------------------------------------------------
 PEAK = r"""
 import re, sys
 from sigconv import images
+from sigconv.io import images as files
 from sigconv.io import strips
 strips.apply(sys.argv[1], sys.argv[2], [strips.Stage.around(lambda a: images.gaussian(a, 3), 12)])
 print(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
