@@ -8,10 +8,9 @@ import subprocess
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from commands import COMMAND, ROOT, run
+from image_files import after, command, saved
 from scipy import ndimage
-from sigconv_cli.main import cli
 
 from sigconv import images
 from sigconv.io.images import About, ImageError, Picture, read, write
@@ -22,25 +21,6 @@ RNG = np.random.default_rng(11)
 BYTES = RNG.integers(0, 256, (24, 31), np.uint8)
 WORDS = RNG.integers(0, 65536, (24, 31), np.uint16)
 real_images = pytest.mark.skipif(not NAMES, reason=f"no real images in {REAL}")
-
-
-def command(*args, data=b""):
-    """Output, notes and exit code of the command in this process."""
-    result = CliRunner().invoke(cli, [str(arg) for arg in args], input=data)
-    return result.stdout_bytes, result.stderr, result.exit_code
-
-
-def saved(path, page, color="gray", kind="png", alpha=False, **about):
-    """A file that holds a page."""
-    write(Picture([page], kind, color, alpha, page.dtype.itemsize * 8, False, About(**about)), path)
-    return path
-
-
-def after(path, *args, name="image"):
-    """The picture that comes of a file."""
-    target = path.with_name("after-" + path.name)
-    assert command(name, path, "-o", target, "-y", "-q", *args) == (b"", "", 0)
-    return read(target)
 
 
 def nearest(values, dtype):
@@ -272,70 +252,6 @@ def test_before_and_after(tmp_path):
     assert command("image", source, *args) == (b"", "", 0)
     drawn = read(tmp_path / "p.png").pages[0]
     assert drawn.shape[1] == 1500 and len(np.unique(drawn)) > 50
-
-
-# Larger than memory
-
-
-@pytest.fixture
-def in_bands(monkeypatch):
-    """Every image counts as large, and a band has few rows."""
-    from sigconv.io import strips
-
-    done = []
-    apply = strips.apply
-    monkeypatch.setattr(strips, "worth_it", lambda path: not str(path).endswith(".png"))
-    monkeypatch.setattr(strips, "apply", lambda *args, **rest: done.append(args) or apply(*args, rows=5, **rest))
-    return done
-
-
-@pytest.mark.parametrize(
-    "args",
-    [
-        "image -k gaussian:sigma=2",
-        "image -k sharpen -k box:4 -k log:1 --scale 0.5 --offset 9",
-        "image -k box:5 --stride 3 --linear-light --border nearest",
-        "image -k median:4 -k 1,2;3,4;5,6 --dtype float32 --border constant --cval 8",
-        "pool -m avg --size 3 --stride 2 --padding 1",
-        "pool -m lse --size 1 --stride 2",
-    ],
-)
-@pytest.mark.parametrize(("kind", "channels"), [("tiff", 1), ("tiff", 3), ("tiff", 4), ("pnm", 1), ("npy", 1)])
-def test_bands_give_the_same_pixels(args, kind, channels, tmp_path, in_bands):
-    page = WORDS if channels == 1 else RNG.integers(0, 65536, (*WORDS.shape, channels), np.uint16)
-    page = page.astype(np.float32) if kind == "npy" else page
-    if kind == "pnm" and "float32" in args:
-        args = args.replace("--dtype float32", "")
-    ending = {"tiff": "tif", "pnm": "pgm", "npy": "npy"}[kind]
-    source = saved(tmp_path / f"a.{ending}", page, "rgb" if channels > 1 else "gray", kind, channels == 4)
-    name, *rest = args.split()
-    y = after(source, *rest, name=name)
-    assert len(in_bands) == 1
-    piped, notes, code = command(name, "-", *rest, data=source.read_bytes())
-    assert (notes, code, len(in_bands)) == ("", 0, 1)
-    whole = read(io.BytesIO(piped))
-    np.testing.assert_array_equal(y.pages[0], whole.pages[0])
-    assert (y.color, y.alpha, y.bits) == (whole.color, whole.alpha, whole.bits)
-
-
-def test_what_cannot_be_done_in_bands_is_done_whole(tmp_path, in_bands):
-    source = saved(tmp_path / "a.tif", WORDS, kind="tiff")
-    for args in (["-k", "edges"], ["-k", "box:3", "--border", "wrap"], ["-k", "box:3", "--plot", tmp_path / "p.png"]):
-        after(source, *args)
-    assert command("image", source, "-k", "box:3", "-o", tmp_path / "b.png")[2] == 0
-    turned = saved(tmp_path / "b.tif", WORDS, kind="tiff", orientation=6)
-    after(turned, "-k", "emboss")
-    assert not in_bands
-    after(turned, "-k", "gaussian:1")
-    assert len(in_bands) == 1
-
-
-def test_a_large_image_that_is_damaged_leaves_nothing(tmp_path, in_bands):
-    source = saved(tmp_path / "a.pgm", WORDS, kind="pnm")
-    source.write_bytes(source.read_bytes()[:-40])
-    out, notes, code = command("image", source, "-k", "box:3", "-o", tmp_path / "b.pgm")
-    assert (out, code, notes.count("\n")) == (b"", 1, 1) and str(source) in notes
-    assert os.listdir(tmp_path) == ["a.pgm"]
 
 
 # Pools, templates, kernels
