@@ -13,6 +13,7 @@ from sigconv.io.images.picture import About, Page, Picture, Refusal, channels, l
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a colour type
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_ROWS = 128  # that are filtered at once
 _MOST_TEXT = 1 << 26  # bytes that what is not pixels may take
 _PER_METRE = 39.37007874015748  # inches in a metre
 _KEPT = (b"tEXt", b"zTXt", b"iTXt", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"tIME")
@@ -65,8 +66,7 @@ def write_png(picture: Picture, file: BinaryIO) -> list[str]:
         depth, data = picture.bits, _packed(narrowed(page.reshape(rows, columns), picture.bits), picture.bits)
     else:
         depth = 8 * page.dtype.itemsize
-        encoded = bytes(imagecodecs.png_encode(page.reshape(rows, columns) if count == 1 else page))
-        data = b"".join(data for name, data in _chunks(encoded) if name == b"IDAT")
+        data = imagecodecs.deflate_encode(_filtered(page), level=6)
     file.write(SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", columns, rows, depth, kind, 0, 0, 0)))
     for name, body in _written_about(about):
         file.write(_chunk(name, body))
@@ -191,6 +191,30 @@ def _keyed(samples: Page, key: bytes, depth: int, count: int) -> Page:
     pixels = samples.reshape(*samples.shape[:2], count)
     shown = (pixels != colour.astype(samples.dtype)).any(axis=2, keepdims=True)
     return np.concatenate([pixels, shown * np.iinfo(samples.dtype).max], axis=2, dtype=samples.dtype, casting="unsafe")
+
+
+def _filtered(page: Page) -> Page:
+    """Rows as differences to the left or to the row above, whichever are smaller, each behind its filter's number.
+
+    libpng tries more, and takes five times as long for files of about the same size.
+    """
+    rows, step = len(page), channels(page) * page.dtype.itemsize
+    out = np.empty((rows, 1 + page.nbytes // rows), np.uint8)
+    above = np.zeros((1, page.nbytes // rows), np.uint8)
+    for start in range(0, rows, _ROWS):
+        part = np.ascontiguousarray(page[start : start + _ROWS], page.dtype.newbyteorder(">"))
+        x = part.reshape(len(part), -1).view(np.uint8)
+        left = x.copy()
+        left[:, step:] -= x[:, :-step]
+        ways = (x, left, x - np.concatenate([above, x[:-1]]))
+        sizes = [np.minimum(way, -way).sum(axis=1, dtype=np.int64) for way in ways]
+        best = np.argmin(sizes, axis=0)
+        target = out[start : start + _ROWS]
+        target[:, 0] = best
+        for k, way in enumerate(ways):
+            target[best == k, 1:] = way[best == k]
+        above = x[-1:]
+    return out
 
 
 def _packed(levels: Page, bits: int) -> bytes:
