@@ -66,7 +66,7 @@ def write_png(picture: Picture, file: BinaryIO) -> list[str]:
         depth, data = picture.bits, _packed(narrowed(page.reshape(rows, columns), picture.bits), picture.bits)
     else:
         depth = 8 * page.dtype.itemsize
-        data = imagecodecs.deflate_encode(_filtered(page), level=6)
+        data = bytes(imagecodecs.deflate_encode(_filtered(page).tobytes(), level=6))
     file.write(SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", columns, rows, depth, kind, 0, 0, 0)))
     for name, body in _written_about(about):
         file.write(_chunk(name, body))
