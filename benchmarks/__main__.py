@@ -13,6 +13,7 @@ GROUPS = {
     "smooth": "benchmarks.smooth",
     "csv": "benchmarks.tables",
     "filter2d": "benchmarks.filter2d",
+    "images": "benchmarks.pictures",
     "layers": "benchmarks.layers",
     "grads": "benchmarks.grads",
     "pools": "benchmarks.pools",

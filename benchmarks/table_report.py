@@ -165,10 +165,10 @@ class Tables:
         return "\n".join(lines)
 
 
-def race_lines(race: Race) -> str:
-    """A race as a table."""
-    columns = f"{'seconds':>8} {'MB/s':>7} {'rows/s':>10} {'CPU s':>7} {'peak MiB':>9} {'ratio':>6}  target"
-    about = f"{race.name}, {race.size / MB:,.0f} MB, {race.rows:,} rows"
+def race_lines(race: Race, things: str = "rows") -> str:
+    """A race as a table; what it counts are rows, or other things."""
+    columns = f"{'seconds':>8} {'MB/s':>7} {f'{things}/s':>11} {'CPU s':>7} {'peak MiB':>9} {'ratio':>6}  target"
+    about = f"{race.name}, {race.size / MB:,.0f} MB, {race.rows:,} {things}"
     if race.error:
         return f"{about}: {race.error}"
     judged = race.judged()
@@ -180,7 +180,7 @@ def race_lines(race: Race) -> str:
         rate, rows = _rates(race, c)
         ratio = "-" if c is race.contenders[0] else figure(race.ratio(c))
         lines.append(
-            f"{c.name + c.mark:<{NAME}} {number(c.seconds):>8} {rate:>7} {rows:>10} {number(c.cpu):>7} "
+            f"{c.name + c.mark:<{NAME}} {number(c.seconds):>8} {rate:>7} {rows:>11} {number(c.cpu):>7} "
             f"{number(c.peak / MIB):>9} {ratio:>6}  {_verdict(judged, c)}"
         )
     return "\n".join(lines)

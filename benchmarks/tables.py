@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.util
-import json
 import math
 import select
 import shutil
@@ -17,6 +16,7 @@ import numpy as np
 
 from . import table_data, table_peers
 from .harness import TOLERANCE, largest_difference, one_line, rounds_of
+from .processes import timed
 from .table_report import MIB, Contender, Figure, Race, Tables, figure_line, race_lines
 
 TITLE = "Telemetry files"
@@ -99,7 +99,7 @@ def _peak(megabytes: int, make: Callable[[], Path], keep: bool = True) -> Figure
         table_data.require(2 * megabytes * table_data.MB)  # the input and the output
         source = make()
         try:
-            result.value = _measure([*OURS, str(source), *WINDOW, "-o", str(target), "-y"], "/dev/null")["peak"] / MIB
+            result.value = timed([*OURS, str(source), *WINDOW, "-o", str(target), "-y"], "/dev/null")["peak"] / MIB
         finally:
             target.unlink(missing_ok=True)
             if not keep:
@@ -145,7 +145,7 @@ def _race(race: Race, commands: dict[str, Command], related: tuple[str, ...], si
     try:
         source = table_data.table(size)
         race.size, race.rows = source.stat().st_size, table_data.count_rows(source)  # which brings it into the cache
-        _measure([*OURS, str(table_data.table(1)), *WINDOW], "/dev/null")  # compiles what is not compiled yet
+        timed([*OURS, str(table_data.table(1)), *WINDOW], "/dev/null")  # compiles what is not compiled yet
     except Exception as error:
         race.error = one_line(error)
         return race
@@ -156,7 +156,7 @@ def _race(race: Race, commands: dict[str, Command], related: tuple[str, ...], si
             if turn and (contender.seconds is None or turn >= rounds_of(contender.seconds, rounds)):
                 continue
             try:
-                took = _measure(*commands[contender.name](source, target))
+                took = timed(*commands[contender.name](source, target))
                 if not turn and contender.status == "agrees" and target.exists():
                     values, complete = _tail(target), table_data.count_rows(target) == race.rows
                     if contender is race.contenders[0]:
@@ -188,18 +188,6 @@ def _piped(command: list[str]) -> Command:
     if command[0] == "mlr" and not shutil.which("mlr"):
         return lambda source, target: (command, "/dev/null")
     return lambda source, target: (["sh", "-c", 'cat "$0" | "$@"', str(source), *command], "/dev/null")
-
-
-def _measure(command: list[str], stdout: str) -> dict[str, float]:
-    """Seconds, CPU seconds and peak bytes of one run."""
-    if not shutil.which(command[0]):
-        raise FileNotFoundError(command[0])
-    spawn = [sys.executable, "-I", "-S", str(HERE / "spawn.py"), stdout, *command]
-    done = subprocess.run(spawn, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    took = json.loads(done.stdout) if done.returncode == 0 else {"code": done.returncode}
-    if took["code"]:
-        raise RuntimeError((done.stderr.strip().splitlines() or [f"exit code {took['code']}"])[-1])
-    return took
 
 
 def _tail(path: Path) -> np.ndarray:

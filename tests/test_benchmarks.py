@@ -18,7 +18,7 @@ from benchmarks.harness import Peer, Result, Summary, Target, largest_difference
 from benchmarks.report import Group, markdown, summary_lines  # noqa: E402
 
 
-@pytest.mark.parametrize("name", [name for name in GROUPS if name != "csv"])
+@pytest.mark.parametrize("name", [name for name in GROUPS if name not in ("csv", "images")])
 def test_workloads_have_names_of_their_own(name):
     module = importlib.import_module(GROUPS[name])
     names = [workload.name for workload in module.workloads(module.SIZE, 1)]
@@ -70,3 +70,36 @@ def test_a_group_runs_and_tells_what_it_measured(tmp_path):
         [*command[:3], "layers", "--size", "3"], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert refused.returncode == 2 and "--size needs one of the groups smooth, csv, filter2d" in refused.stderr
+
+
+def test_images_are_measured_beside_other_programs(tmp_path):
+    from benchmarks import picture_data, pictures
+    from benchmarks.picture_report import Pictures
+    from benchmarks.table_report import Contender, Race
+
+    jobs = pictures.jobs(tmp_path)
+    assert len({job.name for job in jobs}) == len(jobs) and all(job.source in picture_data.FILES for job in jobs)
+    for job in jobs:
+        for name, command in pictures._commands(job, tmp_path / "in.tif", tmp_path / "out.tif"):
+            assert {str(tmp_path / "in.tif"), str(tmp_path / "out.tif")} <= set(command), name
+    contenders = [Contender("sigconv", 1.0, 1.0, 2**20), Contender("vips a", 4.0, 4.0, 2**20, status="related")]
+    contenders += [Contender("vips b", 2.0, 2.0, 2**20), Contender("OpenCV", status="missing")]
+    found = Pictures("Images", {"vips": ""}, [Race("blur", 1, 1, contenders, {"vips": 3})])
+    machine = {"cpu": "-", "threads": 1, "date": "2026-01-01", "versions": {"sigconv": "-"}}
+    assert "| blur | 1.00 s | 1.00 MiB | 2.00 s (2.00) | - | - | - |" in found.markdown(machine)
+    assert "MISS" in found.foot() and "not installed: OpenCV" in found.foot()
+
+
+def test_a_picture_is_filtered_alike_by_a_peer(tmp_path):
+    pytest.importorskip("cv2")
+    from PIL import Image
+
+    from benchmarks import pictures
+
+    source, ours, theirs = (tmp_path / f"{name}.tif" for name in ("in", "ours", "theirs"))
+    Image.fromarray(np.arange(64 * 64, dtype=np.uint8).reshape(64, 64) // 2).save(source)
+    job = next(job for job in pictures.jobs(tmp_path) if job.work == "gaussian")
+    for target, name in ((ours, "sigconv"), (theirs, "OpenCV")):
+        command = dict(pictures._commands(job, source, target))[name]
+        subprocess.run(command, cwd=ROOT, check=True, timeout=120)
+    assert pictures._difference(pictures._read(theirs), pictures._read(ours)) < pictures.CLOSE

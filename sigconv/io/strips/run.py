@@ -16,7 +16,7 @@ from sigconv.io.strips.stages import Chain, Span, Stage
 from sigconv.io.strips.tags import Kind, TagError
 from sigconv.io.strips.tiff import TiffRows, TiffSink
 
-LARGE = 1 << 26  # bytes of pixels from which on bands are worth it
+LARGE = 1 << 22  # bytes of pixels from which on bands are worth it: quicker and in less memory
 _LEAST, _MOST = 1 << 20, 1 << 22  # samples of a band, as far as what it sees around it allows
 _EIGHTH = 8  # of a band may be what it sees around it
 
