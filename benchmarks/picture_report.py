@@ -39,7 +39,7 @@ class Pictures:
             for name, (wanted, reached) in race.judged().items():
                 verdict = "ok  " if reached >= wanted else "MISS"
                 lines.append(f"{verdict}    {race.name}: {figure(reached)} times as fast as {name}, wanted {wanted:g}")
-        return "\n".join(lines) or "no workload has such a name"
+        return "\n".join(lines) if lines or self.figures else "no workload has such a name"
 
     def markdown(self, machine: dict) -> str:
         """The results as compact Markdown tables for the README."""
