@@ -1,5 +1,6 @@
 """Options that commands share, and the kinds of values that options take."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,14 @@ Command = Callable[..., Any]
 
 overwrite = click.option("-y", "--overwrite", is_flag=True, help="Overwrite a file that exists.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="No notes on stderr.")
+jobs = click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+    metavar="N",
+    help="Files to work on at once.  [default: one for each CPU]",
+)
 
 
 def columns(verb: str) -> Callable[[Command], Command]:

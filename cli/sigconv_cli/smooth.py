@@ -1,6 +1,5 @@
 """``sigconv smooth``: columns of telemetry files through one window after another."""
 
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -89,14 +88,7 @@ DEFAULT_WINDOW = "exponential:span=10"
 )
 @click.option("--plot", metavar="FILE", help="Draw the columns before and after (png, svg or pdf).")
 @click.option("--strict", is_flag=True, help="Fail where a cell is no number or a row is no row.")
-@click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=lambda: len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-    metavar="N",
-    help="Files to work on at once.  [default: one for each CPU]",
-)
+@options.jobs
 @options.overwrite
 @options.quiet
 @click.option("-v", "--verbose", is_flag=True, help="Say what was found in each file.")

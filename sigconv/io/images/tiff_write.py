@@ -10,6 +10,7 @@ from sigconv.io.images import tiff_layout as layouts
 from sigconv.io.images.picture import About, Page, Picture, Refusal, channels, narrowed
 from sigconv.io.images.tiff_layout import Layout
 from sigconv.io.strips import tags as t
+from sigconv.io.strips.layout import put_blocks
 from sigconv.io.strips.tags import Entry, Kind, TagError, Tags, entry
 
 XMP, X_RESOLUTION, Y_RESOLUTION, UNIT = 700, 282, 283, 296
@@ -207,13 +208,7 @@ def _tags(
         sampling = {0: [1, 1], 1: [2, 1], 2: [2, 2]}[_sampling(details.get("jpeg", {}))]
         put(layouts.SUBSAMPLING, 3, sampling)
         kept[532] = Entry(5, 6, struct.pack(kind.order + "12I", 0, 1, 255, 1, 128, 1, 255, 1, 128, 1, 255, 1))
-    if layout.tiled:
-        put(t.TILE_LENGTH, 4, layout.block[0])
-        put(t.TILE_WIDTH, 4, layout.block[1])
-    else:
-        put(t.ROWS_PER_STRIP, 4, layout.block[0])
-    put(t.TILE_OFFSETS if layout.tiled else t.STRIP_OFFSETS, long, offsets)
-    put(t.TILE_BYTES if layout.tiled else t.STRIP_BYTES, long, lengths)
+    put_blocks(put, long, layout.block if layout.tiled else layout.block[:1], offsets, lengths)
     _put_about(kept, about, kind, source)
     return kept
 

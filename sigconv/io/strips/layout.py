@@ -178,14 +178,21 @@ class Layout:
             put(t.PHOTOMETRIC, 3, next(code for code, (name, _) in _COLORS.items() if name == self.color))
         if self.alpha:
             put(t.EXTRA, 3, _STRAIGHT)
-        if self.tiled:
-            put(t.TILE_LENGTH, 4, self.block[0])
-            put(t.TILE_WIDTH, 4, self.block[1])
-        else:
-            put(t.ROWS_PER_STRIP, 4, self.block[0])
-        put(t.TILE_OFFSETS if self.tiled else t.STRIP_OFFSETS, long, offsets)
-        put(t.TILE_BYTES if self.tiled else t.STRIP_BYTES, long, sizes)
+        put_blocks(put, long, self.block if self.tiled else self.block[:1], offsets, sizes)
         return kept
+
+
+def put_blocks(put: Callable[..., None], long: int, block: tuple[int, ...], offsets: Any, sizes: Any) -> None:
+    """Put the tags of tiles of so many rows and columns, or of strips of so many rows: their size and places."""
+    if len(block) == 2:
+        put(t.TILE_LENGTH, 4, block[0])
+        put(t.TILE_WIDTH, 4, block[1])
+        put(t.TILE_OFFSETS, long, offsets)
+        put(t.TILE_BYTES, long, sizes)
+    else:
+        put(t.ROWS_PER_STRIP, 4, block[0])
+        put(t.STRIP_OFFSETS, long, offsets)
+        put(t.STRIP_BYTES, long, sizes)
 
 
 _LAID_OUT = {t.WIDTH, t.LENGTH, t.BITS, t.COMPRESSION, t.STRIP_OFFSETS, t.SAMPLES, t.ROWS_PER_STRIP, t.STRIP_BYTES}
