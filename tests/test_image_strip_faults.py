@@ -9,6 +9,7 @@ import pytest
 from strip_files import picture, tifffile, write_tiff
 
 from sigconv.errors import SigconvError
+from sigconv.io import images as files
 from sigconv.io import strips
 from sigconv.io.strips import Stage
 
@@ -26,6 +27,14 @@ def test_what_is_read_whole_says_so(tmp_path, rng):
             strips.open_rows(tmp_path / name)
     np.save(tmp_path / "turned.npy", np.asfortranarray(x))
     assert not strips.worth_it(tmp_path / "turned.npy", 1)
+
+
+def test_a_volume_is_refused_by_either_reader(tmp_path, rng):
+    x = picture(rng, (4, 33, 47), "uint8")
+    tifffile.imwrite(tmp_path / "in.tif", x, volumetric=True, tile=(16, 16, 16), photometric="minisblack")
+    for read in (strips.open_rows, files.read):
+        with pytest.raises(SigconvError, match=r"in\.tif: is a volume, of which no pages are read"):
+            read(tmp_path / "in.tif")
 
 
 def test_what_is_worth_it(tmp_path, rng):
@@ -111,12 +120,14 @@ def test_a_damaged_tiff_is_refused(tmp_path, rng, name):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"P5\n20 30\n255\n" + bytes(599), "ends too early"),
-        (b"P5\n20\n", "has a damaged header"),
-        (b"P5\n0 30\n255\n", "claims the shape"),
+        (b"P5\n20 30\n255\n" + bytes(599), "ends in the middle"),
+        (b"P5\n20\n", "is damaged: its header is not complete"),
+        (b"P5\n0 30\n255\n", "has 0 x 30 pixels"),
         (b"P5\n20 30\n1000\n" + bytes(1200), "has values of up to 1000"),
-        (b"Pf\n20 x\n-1.0\n", "has a damaged header"),
-        (b"\x93NUMPY\x01\x00\x10\x00{'descr': '|O',}", "has a damaged header"),
+        (b"Pf\n20 x\n-1.0\n", "is damaged: its header is not complete"),
+        (b"Pf\n2 3\n-1.1.0\n" + bytes(24), "is damaged: its header is not complete"),
+        (b"\x93NUMPY\x01\x00\x10\x00{'descr': '|O',}", "is damaged: its header makes no sense"),
+        (b"\x93NUMPY\x01\x00\x0c\x00{'descr': ('", "is damaged: its header makes no sense"),
         (b"GIF89a", "is of a format that is read whole"),
         (b"", "is of a format that is read whole"),
     ],

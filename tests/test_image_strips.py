@@ -16,9 +16,9 @@ from sigconv import images
 from sigconv.errors import SigconvError
 from sigconv.io import images as files
 from sigconv.io import strips
+from sigconv.io.images.tiff_layout import Layout
+from sigconv.io.images.tiff_tags import Kind
 from sigconv.io.strips import Chain, Stage
-from sigconv.io.strips.layout import Layout
-from sigconv.io.strips.tags import Kind
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data" / "images"
@@ -227,10 +227,10 @@ def test_a_description_that_tells_the_size_does_not_outlive_it(tmp_path, rng):
 
 
 def test_past_4_gigabytes_a_tiff_has_wide_offsets():
-    small = Layout(Kind("<"), (10, 10, 1), np.dtype("u1"), (10, 10))
+    small = Layout(Kind("<"), (10, 10, 1), np.dtype("u1"), 8, (10, 10))
     assert not small.resized((60000, 60000, 1), np.dtype("u1")).kind.big
     assert small.resized((65000, 65000, 1), np.dtype("u1")).kind == Kind("<", True)
-    packed = Layout(Kind("<"), (10, 10, 1), np.dtype("u1"), (1000, 10), compression=8)
+    packed = Layout(Kind("<"), (10, 10, 1), np.dtype("u1"), 8, (1000, 10), compression=8)
     wide = packed.resized((40000, 40000, 1), np.dtype("f4"))
     assert wide.kind.big and wide.block == (6, 40000)  # 1 MiB instead of 160 MB
 

@@ -11,7 +11,7 @@ MAGIC = b"\x93NUMPY"
 
 def read_npy(file: BinaryIO, max_pixels: int) -> Picture:
     """The picture of an NPY file that stands at its beginning."""
-    shape, fortran, dtype = _header(file)
+    shape, fortran, dtype = npy_head(file)
     if dtype.hasobject or dtype.kind not in "buif" or dtype.itemsize > 8:
         raise Refusal(f"holds {dtype}, not numbers of up to 64 bits")
     if len(shape) not in (2, 3):
@@ -50,17 +50,14 @@ def write_npy(picture: Picture, file: BinaryIO) -> list[str]:
     return []
 
 
-def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def npy_head(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns come first, and dtype, as the header at the place of the file says."""
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     try:
         version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        elif version == (2, 0):
-            shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
-        else:
-            raise Refusal(f"is of NPY version {version[0]}.{version[1]}, which is not read")
-    except Refusal:
-        raise
+        found = readers[version](file) if version in readers else None
     except Exception as error:  # NumPy evaluates the header, which fails in many ways
         raise Refusal("is damaged: its header makes no sense") from error
-    return shape, fortran, dtype
+    if found is None:
+        raise Refusal(f"is of NPY version {version[0]}.{version[1]}, which is not read")
+    return found

@@ -91,11 +91,6 @@ def limited(rows: int, columns: int, max_pixels: int) -> None:
         raise Refusal(f"has {columns} x {rows} pixels, more than the limit of {max_pixels:,}")
 
 
-def native(samples: Page) -> Page:
-    """The same samples, contiguous and in the machine's byte order."""
-    return np.ascontiguousarray(samples, samples.dtype.newbyteorder("="))
-
-
 def channels(page: Page) -> int:
     """How many channels a page has."""
     return 1 if page.ndim == 2 else page.shape[2]

@@ -17,17 +17,10 @@ def read_pnm(file: BinaryIO, max_pixels: int) -> Picture:
 
     The largest value that its header allows stands for white, and is made the largest of uint8 or uint16.
     """
-    head = file.read(_MOST_HEAD)
-    kind = int(head[1:2])
-    found = re.match(rb"P\d" + _COUNT * (2 if kind in (1, 4) else 3) + rb"\s", head)
-    if found is None:
-        raise Refusal("is damaged: its header is not complete")
-    columns, rows, most = (*map(int, found.groups()), 1)[:3]
+    kind, columns, rows, most, end = pnm_head(file.read(_MOST_HEAD))
     limited(rows, columns, max_pixels)
-    if not 0 < most < 65536:
-        raise Refusal(f"is damaged: its largest value is {most}")
     shape = (rows, columns, 3) if kind in (3, 6) else (rows, columns)
-    file.seek(found.end())
+    file.seek(end)
     levels: Page
     if kind == 4:
         packed = np.frombuffer(_exactly(file, rows * ((columns + 7) // 8)), np.uint8).reshape(rows, -1)
@@ -43,6 +36,24 @@ def read_pnm(file: BinaryIO, max_pixels: int) -> Picture:
     picture = Picture([page], "pnm", color, bits=bits if color == "gray" else 8 * page.dtype.itemsize)
     picture.about.details = {"kind": kind, "most": most}
     return picture
+
+
+def pnm_head(head: bytes) -> tuple[int, int, int, int, int]:
+    """The kind, 1 to 6, columns, rows, the largest value and where samples begin.
+
+    Examples
+    --------
+    >>> pnm_head(b"P5 3 2 255 ......")
+    (5, 3, 2, 255, 11)
+    """
+    kind = int(head[1:2])
+    found = re.match(rb"P\d" + _COUNT * (2 if kind in (1, 4) else 3) + rb"\s", head)
+    if found is None:
+        raise Refusal("is damaged: its header is not complete")
+    columns, rows, most = (*map(int, found.groups()), 1)[:3]
+    if not 0 < most < 65536:
+        raise Refusal(f"is damaged: its largest value is {most}")
+    return kind, columns, rows, most, found.end()
 
 
 def write_pnm(picture: Picture, file: BinaryIO) -> list[str]:
@@ -114,22 +125,26 @@ def narrowed(samples: Page, most: int) -> Page:
 
 def read_pfm(file: BinaryIO, max_pixels: int) -> Picture:
     """The picture of a PFM file that stands at its beginning."""
-    found = re.match(rb"P([Ff])\s+(\d{1,9})\s+(\d{1,9})\s+([+-]?\d*\.?\d*(?:[eE][+-]?\d{1,3})?)\s", file.read(1024))
+    shape, scale, order, end = pfm_head(file.read(1024))
+    limited(shape[0], shape[1], max_pixels)
+    file.seek(end)
+    samples = np.frombuffer(_exactly(file, 4 * int(np.prod(shape))), f"{order}f4").reshape(shape)[::-1]
+    picture = Picture([np.ascontiguousarray(samples, np.float32)], "pfm", "rgb" if len(shape) == 3 else "gray", bits=32)
+    picture.about.details = {"scale": scale, "order": order}
+    return picture
+
+
+def pfm_head(head: bytes) -> tuple[tuple[int, ...], bytes, str, int]:
+    """The shape, the scale as it is written, the byte order that its sign tells, and where samples begin."""
+    found = re.match(rb"P([Ff])\s+(\d{1,9})\s+(\d{1,9})\s+([+-]?\d*\.?\d*(?:[eE][+-]?\d{1,3})?)\s", head)
+    try:
+        order = "<" if found is not None and float(found[4]) < 0 else ">"
+    except ValueError:
+        found = None
     if found is None:
         raise Refusal("is damaged: its header is not complete")
-    color, columns, rows = found[1] == b"F", int(found[2]), int(found[3])
-    limited(rows, columns, max_pixels)
-    try:
-        scale = float(found[4])
-    except ValueError as error:
-        raise Refusal("is damaged: its header is not complete") from error
-    shape = (rows, columns, 3) if color else (rows, columns)
-    file.seek(found.end())
-    order = "<" if scale < 0 else ">"
-    samples = np.frombuffer(_exactly(file, 4 * int(np.prod(shape))), f"{order}f4").reshape(shape)[::-1]
-    picture = Picture([np.ascontiguousarray(samples, np.float32)], "pfm", "rgb" if color else "gray", bits=32)
-    picture.about.details = {"scale": found[4], "order": order}
-    return picture
+    columns, rows = int(found[2]), int(found[3])
+    return (rows, columns, 3) if found[1] == b"F" else (rows, columns), found[4], order, found.end()
 
 
 def write_pfm(picture: Picture, file: BinaryIO) -> list[str]:

@@ -6,11 +6,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from sigconv.io.images import tiff_layout as layouts
-from sigconv.io.images.picture import About, Page, Picture, Refusal, limited, widened
+from sigconv.io.images import tiff_tags as t
+from sigconv.io.images.picture import About, Page, Picture, Refusal, widened
+from sigconv.io.images.tiff_blocks import decoded
 from sigconv.io.images.tiff_layout import Layout, layout_of, places_of
+from sigconv.io.images.tiff_tags import Kind, Tags
 from sigconv.io.images.tiff_write import write_tiff
-from sigconv.io.strips import tags as t
-from sigconv.io.strips.tags import Kind, TagError, Tags
 
 __all__ = ["read_tiff", "write_tiff"]
 
@@ -23,33 +24,26 @@ _EXIF = {271, 272, 305, 306, 315, 33432, t.ORIENTATION, 34665, 34853}  # what of
 def read_tiff(file: BinaryIO, max_pixels: int) -> Picture:
     """The picture of a TIFF file that stands at its beginning."""
     size = file.seek(0, 2)
-    try:
-        kind, all_tags = t.read_pages(file, size, _MOST_PAGES, _MOST_TAG_BYTES)
-        found = []
-        left = max_pixels
-        for tags in all_tags:
-            layout = layout_of(kind, tags, max_pixels)
-            limited(*layout.shape[:2], left)
-            left -= layout.shape[0] * layout.shape[1]
-            found.append((tags, layout, places_of(layout, tags, size)))
-        kinds = {_meaning(layout) for _, layout, _ in found}
-        if len(kinds) > 1:
-            raise Refusal(
-                "has pages of different kinds: " + " and ".join(sorted(f"{c} of {b} bits" for c, _, b in kinds))
-            )
-        _refuse_hidden(all_tags)
-        about = _about(kind, all_tags)
-        pages = [_page(file, kind, *one, about) for one in found]
-    except TagError as error:
-        text = str(error)
-        raise Refusal(text if text.startswith(("is ", "has ", "ends ")) else f"is damaged: {text}") from error
+    kind, all_tags = t.read_pages(file, size, _MOST_PAGES, _MOST_TAG_BYTES)
+    found = []
+    left = max_pixels
+    for tags in all_tags:
+        layout = layout_of(kind, tags, left)
+        left -= layout.shape[0] * layout.shape[1]
+        found.append((tags, layout, places_of(layout, tags, size)))
+    kinds = {_meaning(layout) for _, layout, _ in found}
+    if len(kinds) > 1:
+        raise Refusal("has pages of different kinds: " + " and ".join(sorted(f"{c} of {b} bits" for c, _, b in kinds)))
+    _refuse_hidden(all_tags)
+    about = _about(kind, all_tags)
+    pages = [_page(file, kind, *one, about) for one in found]
     about.details = {"kind": kind, "pages": [(tags, layout) for tags, layout, _ in found]}
-    first_tags, first, places = found[0]
+    _, first, places = found[0]
     if first.compression == layouts.JPEG and not first.extra and not first.planar:
         from sigconv.io.images.jpeg import tables_of
 
         file.seek(places[0][0])
-        about.details["jpeg"] = tables_of(file.read(places[0][1]), _raw(first_tags, layouts.JPEG_TABLES))
+        about.details["jpeg"] = tables_of(file.read(places[0][1]), first.tables)
     color, alpha, bits = kinds.pop()
     palette = first.photometric == layouts.PALETTE
     return Picture(pages, "tiff", color, alpha, bits, palette, about)
@@ -64,24 +58,17 @@ def _refuse_hidden(all_tags: list[Tags]) -> None:
 
 
 def _meaning(layout: Layout) -> tuple[str, bool, int]:
-    color = {layouts.RGB: "rgb", layouts.PALETTE: "rgb", layouts.YCBCR: "rgb", layouts.INKS: "cmyk"}
-    bits = 8 if layout.photometric == layouts.PALETTE else layout.bits
-    return color.get(layout.photometric, "gray"), layout.alpha, bits
+    return layout.color, layout.alpha, 8 if layout.photometric == layouts.PALETTE else layout.bits
 
 
 def _page(file: BinaryIO, kind: Kind, tags: Tags, layout: Layout, places: list[tuple[int, int]], about: About) -> Page:
-    if layout.compression == layouts.NONE:
-        due = (layout.size(high) for *_, high in layout.blocks())
-        if any(length < least for (_, length), least in zip(places, due, strict=True)):
-            raise Refusal("is damaged: a strip or tile holds too few samples")
-    elif layout.shape[0] * layout.shape[1] > 20_000 * (sum(length for _, length in places) + 1000):
+    most = 20_000 * (sum(length for _, length in places) + 1000)  # pixels that codecs make of so many bytes
+    if layout.compression != layouts.NONE and layout.shape[0] * layout.shape[1] > most:
         raise Refusal("is damaged: it holds too little data for its size")
     page = np.empty(layout.shape, layout.dtype)
-    t4 = t.integers(kind, tags[layouts.T4_OPTIONS])[0] if layouts.T4_OPTIONS in tags else 0
-    options = {"tables": _raw(tags, layouts.JPEG_TABLES), "t4": t4}
     for (start, length), (rows, columns, plane, high) in zip(places, layout.blocks(), strict=True):
         file.seek(start)
-        part = layout.decode(file.read(length), high, options)
+        part = decoded(layout, file.read(length), high)
         target = page[rows, columns, plane]
         if part.shape[0] < target.shape[0] or part.shape[1] < target.shape[1]:
             raise Refusal("is damaged: a strip or tile holds too few samples")

@@ -1,17 +1,18 @@
 """TIFF written: each page laid out as the one that it came from, with all tags that still hold."""
 
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from sigconv.io.images import tiff_layout as layouts
+from sigconv.io.images import tiff_tags as t
 from sigconv.io.images.picture import About, Page, Picture, Refusal, channels, narrowed
+from sigconv.io.images.tiff_blocks import encoded
 from sigconv.io.images.tiff_layout import Layout
-from sigconv.io.strips import tags as t
-from sigconv.io.strips.layout import put_blocks
-from sigconv.io.strips.tags import Entry, Kind, TagError, Tags, entry
+from sigconv.io.images.tiff_tags import Entry, Kind, Tags, entry
 
 XMP, X_RESOLUTION, Y_RESOLUTION, UNIT = 700, 282, 283, 296
 _LAID_OUT = {
@@ -41,7 +42,9 @@ def write_tiff(picture: Picture, file: BinaryIO, quality: int | None = None) -> 
         laid.append((tags, layout, *_blocks(picture, page, layout, file, quality, notes)))
     for tags, layout, offsets, lengths in laid:
         at = file.tell() + file.tell() % 2
-        table = t.encoded(kind, _tags(picture.about, kind, tags, layout, offsets, lengths, details), at)
+        kept = described(layout, tags, offsets, lengths, _sampling(details.get("jpeg", {})))
+        _put_about(kept, picture.about, kind, tags)
+        table = t.encoded(kind, kept, at)
         file.write(b"\0" * (at - file.tell()) + table)
         end = file.tell()
         file.seek(link)
@@ -53,68 +56,37 @@ def write_tiff(picture: Picture, file: BinaryIO, quality: int | None = None) -> 
 
 
 def _layout(picture: Picture, page: Page, kind: Kind, source: Layout | None, notes: dict[str, None]) -> Layout:
+    """How a page is laid out: as that which it comes from, as far as that can hold it."""
     shape = (*page.shape[:2], channels(page))
-    own = {"gray": 1, "rgb": 3, "cmyk": 4}[picture.color]
-    if shape[2] < own:
-        raise Refusal(f"TIFF holds no {picture.color} images of {shape[2]} channels")
-    low = page.dtype == np.uint8 and shape[2] == 1 and picture.bits in (1, 2, 4)
-    bits = picture.bits if low else 8 * page.dtype.itemsize
     photometric = {"gray": layouts.BLACK_IS_ZERO, "rgb": layouts.RGB, "cmyk": layouts.INKS}[picture.color]
-    extra = (0,) * (shape[2] - own)
-    if picture.alpha:
-        extra = (*extra[:-1], layouts.STRAIGHT)
+    more = shape[2] - layouts.CHANNELS[photometric]
+    if more < 0:
+        raise Refusal(f"TIFF holds no {picture.color} images of {shape[2]} channels")
     if picture.palette:
         notes["the palette became RGBA" if picture.alpha else "the palette became RGB"] = None
-    deep = max(_STRIP // max(page.nbytes // shape[0], 1), 1)
-    block = (min(deep, shape[0]), shape[1])
+    low = page.dtype == np.uint8 and shape[2] == 1 and picture.bits in (1, 2, 4)
+    bits = picture.bits if low else 8 * page.dtype.itemsize
+    differences = layouts.FLOAT_DIFFERENCES if page.dtype.kind == "f" else layouts.DIFFERENCES
+    predictor = 1 if bits < 8 else differences
+    extra = (0,) * (more - picture.alpha) + (layouts.STRAIGHT,) * picture.alpha
     if source is None:
-        predictor = 1 if bits < 8 else 3 if page.dtype.kind == "f" else 2
-        return Layout(
-            kind, shape, page.dtype, bits, block, False, False, layouts.DEFLATE, predictor, photometric, extra
-        )
-    if _COLOR_OF.get(source.photometric) == picture.color:
-        photometric = source.photometric
-    if len(source.extra) == len(extra):
-        extra = source.extra
-    if source.tiled or not (source.compression != layouts.NONE and source.block[0] * shape[1] > 1 << 26):
-        block = source.block if source.tiled else (min(source.block[0], shape[0]), shape[1])
-    compression, predictor = source.compression, source.predictor
-    if compression in (layouts.CCITT, layouts.FAX3, layouts.FAX4):
+        block = (min(max(_STRIP // max(page.nbytes // shape[0], 1), 1), shape[0]), shape[1])
+        own = Layout(kind, shape, page.dtype, bits, block, compression=layouts.DEFLATE, predictor=predictor)
+        return replace(own, photometric=photometric, extra=extra)
+    layout = replace(source.resized(shape, page.dtype), kind=kind, bits=bits, planar=source.planar and shape[2] > 1)
+    if source.photometric == layouts.PALETTE or source.color != picture.color:
+        layout = replace(layout, photometric=photometric)
+    if len(source.extra) != len(extra):
+        layout = replace(layout, extra=extra)
+    if layout.compression in (layouts.CCITT, layouts.FAX3, layouts.FAX4):
         notes["the fax compression became deflate"] = None
-        compression, predictor = layouts.DEFLATE, 1
-    if compression == layouts.JPEG and (bits != 8 or page.dtype != np.uint8 or extra or source.planar):
+        layout = replace(layout, compression=layouts.DEFLATE)
+    if layout.compression == layouts.JPEG and (bits != 8 or page.dtype != np.uint8 or extra or source.planar):
         notes["the JPEG compression became deflate"] = None
-        compression, predictor = layouts.DEFLATE, 2
-    if compression != layouts.JPEG and photometric == layouts.YCBCR:
-        photometric = layouts.RGB
-    if predictor != 1:
-        predictor = 3 if page.dtype.kind == "f" else 2 if bits >= 8 else 1
-    planar = source.planar and shape[2] > 1
-    backwards = source.reversed_bits and compression != layouts.JPEG
-    return Layout(
-        kind,
-        shape,
-        page.dtype,
-        bits,
-        block,
-        source.tiled,
-        planar,
-        compression,
-        predictor,
-        photometric,
-        extra,
-        backwards,
-    )
-
-
-_COLOR_OF = {
-    layouts.WHITE_IS_ZERO: "gray",
-    layouts.BLACK_IS_ZERO: "gray",
-    layouts.MASK: "gray",
-    layouts.RGB: "rgb",
-    layouts.YCBCR: "rgb",
-    layouts.INKS: "cmyk",
-}
+        layout = replace(layout, compression=layouts.DEFLATE, predictor=predictor)
+    if layout.compression != layouts.JPEG and layout.photometric == layouts.YCBCR:
+        layout = replace(layout, photometric=layouts.RGB)
+    return replace(layout, predictor=1) if bits < 8 else layout
 
 
 def _blocks(
@@ -127,10 +99,8 @@ def _blocks(
         missing = high - part.shape[0], layout.block[1] - part.shape[1]
         if any(missing):  # a tile at the edge goes on as it ends: it compresses better than blackness
             part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), "edge")
-        if layout.compression == layouts.JPEG:
-            data = _jpeg(part, layout, tables, quality)
-        else:
-            data = layout.encode(part)
+        jpeg = layout.compression == layouts.JPEG
+        data = _jpeg(part, layout, tables, quality) if jpeg else encoded(layout, part)
         if layout.compression != layouts.NONE:
             file.write(b"\0" * (file.tell() % 2))
         offsets.append(file.tell())
@@ -155,39 +125,32 @@ def _as_stored(part: Page, layout: Layout) -> Page:
 
 
 def _jpeg(part: Page, layout: Layout, tables: dict[str, Any], quality: int | None) -> bytes:
-    from sigconv.io.images.jpeg import encoded
+    from sigconv.io.images.jpeg import encoded as jpeg
 
     if layout.photometric == layouts.INKS:
-        return encoded(255 - part, "cmyk", {**tables, "subsampling": 0}, quality)  # Pillow inverts inks: back again
+        return jpeg(255 - part, "cmyk", {**tables, "subsampling": 0}, quality)  # Pillow inverts inks: back again
     if layout.shape[2] == 1:
-        return encoded(part[..., 0], "gray", tables, quality)
+        return jpeg(part[..., 0], "gray", tables, quality)
     plain = layout.photometric == layouts.RGB
-    return encoded(part, "rgb", {**tables, "plain": plain, "subsampling": 0 if plain else _sampling(tables)}, quality)
+    return jpeg(part, "rgb", {**tables, "plain": plain, "subsampling": 0 if plain else _sampling(tables)}, quality)
 
 
 def _sampling(tables: dict[str, Any]) -> int:
     return max(tables.get("subsampling", 2), 0)
 
 
-def _tags(
-    about: About,
-    kind: Kind,
-    source: Tags,
-    layout: Layout,
-    offsets: list[int],
-    lengths: list[int],
-    details: dict[str, Any],
-) -> Tags:
+def described(layout: Layout, source: Tags, offsets: Sequence[int], lengths: Sequence[int], sampling: int = 0) -> Tags:
+    """The tags of a page with this layout, and of the page that it comes from those that still hold."""
     rows, columns, samples = layout.shape
+    kind = layout.kind
     kept = {code: tag for code, tag in source.items() if code not in _LAID_OUT}
-    description = kept[t.DESCRIPTION].data if t.DESCRIPTION in kept else b""
-    if _size(kind, source) != (rows, columns) and (description.startswith(b'{"shape"') or b"<OME" in description):
+    words = kept[t.DESCRIPTION].data if t.DESCRIPTION in kept else b""
+    if (words.startswith(b'{"shape"') or b"<OME" in words) and _size(kind, source) != (rows, columns):
         del kept[t.DESCRIPTION]  # it repeats the size, and readers believe it
 
-    def put(code: int, type: int, values: int | list[int]) -> None:
+    def put(code: int, type: int, values: int | Sequence[int]) -> None:
         kept[code] = entry(kind, type, values)
 
-    long = 16 if kind.big else 4
     put(t.WIDTH, 4, columns)
     put(t.LENGTH, 4, rows)
     put(t.BITS, 3, [layout.bits] * samples)
@@ -198,18 +161,23 @@ def _tags(
         put(t.SAMPLE_FORMAT, 3, ["_uif".index(layout.dtype.kind)] * samples)
     if t.PLANAR in source or samples > 1:
         put(t.PLANAR, 3, 2 if layout.planar else 1)
-    if layout.predictor != 1 or t.PREDICTOR in source:
+    if t.PREDICTOR in source or layout.predictor != 1:
         put(t.PREDICTOR, 3, layout.predictor)
     if layout.extra:
-        put(t.EXTRA, 3, list(layout.extra))
-    if layout.reversed_bits:
-        put(t.FILL_ORDER, 3, 2)
+        put(t.EXTRA, 3, layout.extra)
+    if t.FILL_ORDER in source:
+        put(t.FILL_ORDER, 3, 2 if layout.reversed_bits else 1)
     if layout.photometric == layouts.YCBCR:
-        sampling = {0: [1, 1], 1: [2, 1], 2: [2, 2]}[_sampling(details.get("jpeg", {}))]
-        put(layouts.SUBSAMPLING, 3, sampling)
+        put(layouts.SUBSAMPLING, 3, {0: (1, 1), 1: (2, 1), 2: (2, 2)}[sampling])
         kept[532] = Entry(5, 6, struct.pack(kind.order + "12I", 0, 1, 255, 1, 128, 1, 255, 1, 128, 1, 255, 1))
-    put_blocks(put, long, layout.block if layout.tiled else layout.block[:1], offsets, lengths)
-    _put_about(kept, about, kind, source)
+    if layout.tiled:
+        put(t.TILE_LENGTH, 4, layout.block[0])
+        put(t.TILE_WIDTH, 4, layout.block[1])
+    else:
+        put(t.ROWS_PER_STRIP, 4, layout.block[0])
+    where, length = (t.TILE_OFFSETS, t.TILE_BYTES) if layout.tiled else (t.STRIP_OFFSETS, t.STRIP_BYTES)
+    put(where, 16 if kind.big else 4, offsets)
+    put(length, 16 if kind.big else 4, lengths)
     return kept
 
 
@@ -244,6 +212,6 @@ def _of_exif(exif: bytes, kind: Kind) -> Tags:
 
     try:
         own, tags, _ = t.read(BytesIO(exif), len(exif))
-    except TagError:
+    except Refusal:
         return {}
     return {code: t.turned(tag, own, kind) for code, tag in tags.items() if code in _OF_EXIF}

@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 from dataclasses import dataclass
 from math import prod
 from threading import Lock
@@ -10,14 +9,16 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from sigconv.io.strips.layout import NotInStrips
-from sigconv.io.strips.tags import TagError
+from sigconv.io.images.npy import npy_head
+from sigconv.io.images.picture import Refusal, limited
+from sigconv.io.images.pnm import pfm_head, pnm_head
 
 _HEAD = 1 << 16  # bytes that a header may have
 _TURN = Lock()
-_GAP = rb"(?:\s|#[^\n\r]*[\n\r])+"
-_PNM = re.compile(rb"P([56])" + (_GAP + rb"(\d{1,9})") * 3 + rb"\s")
-_PFM = re.compile(rb"P([fF])\s+(\d{1,9})\s+(\d{1,9})\s+([+-]?[0-9.]+(?:[eE][+-]?\d+)?)\s")
+
+
+class NotInStrips(Refusal):
+    """What speaks against reading a sound file in bands of rows."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def npy_form(shape: tuple[int, ...], dtype: np.dtype, scale: str = "") -> Form:
 def pnm_form(shape: tuple[int, ...], dtype: np.dtype, scale: str = "") -> Form:
     channels = shape[2] if len(shape) == 3 else 1
     if dtype not in (np.uint8, np.uint16) or channels not in (1, 3):
-        raise TagError(f"cannot hold {dtype} of {channels} channels as PNM")
+        raise Refusal(f"cannot hold {dtype} of {channels} channels as PNM")
     head = f"P{5 if channels == 1 else 6}\n{shape[1]} {shape[0]}\n{np.iinfo(dtype).max}\n"
     return Form("pnm", shape, dtype.newbyteorder(">"), head.encode())
 
@@ -66,18 +67,18 @@ def pnm_form(shape: tuple[int, ...], dtype: np.dtype, scale: str = "") -> Form:
 def pfm_form(shape: tuple[int, ...], dtype: np.dtype, scale: str = "-1.0") -> Form:
     channels = shape[2] if len(shape) == 3 else 1
     if dtype != np.float32 or channels not in (1, 3):
-        raise TagError(f"cannot hold {dtype} of {channels} channels as PFM")
+        raise Refusal(f"cannot hold {dtype} of {channels} channels as PFM")
     head = f"P{'f' if channels == 1 else 'F'}\n{shape[1]} {shape[0]}\n{scale}\n"
     return Form("pfm", shape, dtype.newbyteorder("<" if scale.startswith("-") else ">"), head.encode(), True, scale)
 
 
-def form_of(file: BinaryIO, size: int) -> Form:
+def form_of(file: BinaryIO, size: int, max_pixels: int) -> Form:
     """What the header of a PNM, PFM or NPY says.
 
     Raises
     ------
-    TagError
-        Where it is none, is damaged or promises more than there is; `NotInStrips` where it has to be read whole.
+    Refusal
+        Where it is damaged or promises more than there is; `NotInStrips` where it has to be read whole.
     """
     file.seek(0)
     head = file.read(_HEAD)
@@ -89,46 +90,33 @@ def form_of(file: BinaryIO, size: int) -> Form:
         form = _pfm(head)
     else:
         raise NotInStrips("is of a format that is read whole")
-    if not all(form.shape):
-        raise TagError(f"claims the shape {form.shape}")
+    limited(form.shape[0], form.shape[1], max_pixels)
     if len(form.head) + form.shape[0] * form.pitch > size:
-        raise TagError("ends too early")
+        raise Refusal("ends in the middle: it is cut off or damaged")
     return form
 
 
 def _npy(head: bytes) -> Form:
     file = io.BytesIO(head)
-    try:
-        version = np.lib.format.read_magic(file)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(file)
-    except (ValueError, SyntaxError, TypeError) as error:
-        raise TagError("has a damaged header") from error
-    if version not in ((1, 0), (2, 0)) or fortran or len(shape) not in (2, 3) or dtype.kind not in "iuf":
+    shape, fortran, dtype = npy_head(file)
+    if fortran or len(shape) not in (2, 3) or dtype.kind not in "iuf":
         raise NotInStrips("is not stored row by row, or is no image")
-    if dtype.itemsize > 8 or (len(shape) == 3 and shape[2] > 4):
+    if dtype.itemsize > 8 or (len(shape) == 3 and not 0 < shape[2] < 5):
         raise NotInStrips("is no image")
     return Form("npy", shape, dtype, head[: file.tell()])
 
 
 def _pnm(head: bytes) -> Form:
-    found = _PNM.match(head)
-    if found is None:
-        raise TagError("has a damaged header")
-    color, columns, rows, most = (int(text) for text in found.groups())
+    kind, columns, rows, most, end = pnm_head(head)
     if most not in (255, 65535):
         raise NotInStrips(f"has values of up to {most}")
-    shape = (rows, columns, 3) if color == 6 else (rows, columns)
-    return Form("pnm", shape, np.dtype(">u2" if most > 255 else "u1"), found[0])
+    shape = (rows, columns, 3) if kind == 6 else (rows, columns)
+    return Form("pnm", shape, np.dtype(">u2" if most > 255 else "u1"), head[:end])
 
 
 def _pfm(head: bytes) -> Form:
-    found = _PFM.match(head)
-    if found is None:
-        raise TagError("has a damaged header")
-    columns, rows, scale = int(found[2]), int(found[3]), found[4].decode()
-    shape = (rows, columns, 3) if found[1] == b"F" else (rows, columns)
-    return Form("pfm", shape, np.dtype("<f4" if scale.startswith("-") else ">f4"), found[0], True, scale)
+    shape, scale, order, end = pfm_head(head)
+    return Form("pfm", shape, np.dtype(f"{order}f4"), head[:end], True, scale.decode())
 
 
 class PlainRows:
@@ -138,20 +126,20 @@ class PlainRows:
     ----------
     file : binary file
         It is read unbuffered.
-    size : int
-        Its bytes.
+    size, max_pixels : int
+        Its bytes, and the most pixels that its header may claim.
 
     Raises
     ------
-    TagError
+    Refusal
         As `form_of`.
     """
 
     alpha = False
     orientation = 1
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file, self.form = file, form_of(file, size)
+    def __init__(self, file: BinaryIO, size: int, max_pixels: int) -> None:
+        self._file, self.form = file, form_of(file, size, max_pixels)
         self.shape, self.dtype, self.format = self.form.shape, self.form.stored.newbyteorder("="), self.form.format
         self.color = "rgb" if self.shape[2:] == (3,) else "gray"
 
@@ -186,7 +174,7 @@ class PlainSink:
     def close(self) -> None:
         """See that nothing is missing."""
         if self._row != self._form.shape[0]:
-            raise TagError("came to an end too early")
+            raise Refusal("came to an end too early")
 
     def _write(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
@@ -199,7 +187,7 @@ def read_into(file: BinaryIO, at: int, target: Any) -> None:
 
     Raises
     ------
-    TagError
+    Refusal
         Where the file ends before.
     """
     view = target.reshape(-1).view(np.uint8).data if isinstance(target, np.ndarray) else memoryview(target)
@@ -207,9 +195,9 @@ def read_into(file: BinaryIO, at: int, target: Any) -> None:
         try:
             count = _read_at(file, at, view)
         except OSError as error:
-            raise TagError(f"cannot be read: {error.strerror}") from error
+            raise Refusal(f"cannot be read: {error.strerror}") from error
         if not count:
-            raise TagError("ends too early")
+            raise Refusal("ends in the middle: it is cut off or damaged")
         view, at = view[count:], at + count
 
 

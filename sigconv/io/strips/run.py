@@ -10,10 +10,12 @@ import numpy as np
 
 from sigconv.io.files import ahead, behind, drafting, plain_size
 from sigconv.io.images import MAX_PIXELS, ImageError, format_of
-from sigconv.io.strips.layout import Layout, NotInStrips
-from sigconv.io.strips.plain import Form, PlainRows, PlainSink, npy_form, pfm_form, pnm_form
+from sigconv.io.images import tiff_layout as layouts
+from sigconv.io.images.picture import Refusal
+from sigconv.io.images.tiff_layout import Layout
+from sigconv.io.images.tiff_tags import Kind
+from sigconv.io.strips.plain import Form, NotInStrips, PlainRows, PlainSink, npy_form, pfm_form, pnm_form
 from sigconv.io.strips.stages import Chain, Span, Stage
-from sigconv.io.strips.tags import Kind, TagError
 from sigconv.io.strips.tiff import TiffRows, TiffSink
 
 LARGE = 1 << 22  # bytes of pixels from which on bands are worth it: quicker and in less memory
@@ -69,7 +71,7 @@ def open_rows(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> RowSource:
     """
     try:
         return _open(str(path), max_pixels)
-    except TagError as error:
+    except Refusal as error:
         raise ImageError(f"{path}: {_said(error)}") from error
 
 
@@ -81,7 +83,7 @@ def worth_it(path: str | Path, least: int = LARGE) -> bool:
     try:
         with closing(_open(str(path), 2**62)) as source:
             return int(np.prod([float(n) for n in source.shape])) * source.dtype.itemsize >= least
-    except (TagError, OSError):
+    except (Refusal, OSError):
         return False
 
 
@@ -134,7 +136,7 @@ def apply(
             drafting(str(out_path), overwrite=overwrite) as file,
         ):
             filter_rows(source, _sinks(source, str(out_path), file), stages, progress, rows=rows)
-    except TagError as error:
+    except Refusal as error:
         raise ImageError(f"{path}: {_said(error)}") from error
     except OSError as error:
         if error.filename is None:  # descriptors have no names
@@ -163,7 +165,7 @@ def filter_rows(
     chain = Chain(stages, source.shape[0])
     total = chain.heights[-1]
     if not total:
-        raise TagError(f"{source.shape[0]} rows are too few for what is to be done")
+        raise Refusal(f"{source.shape[0]} rows are too few for what is to be done")
     step = rows or _band(source, chain)
     bands = [(low, min(low + step, total)) for low in range(0, total, step)]
 
@@ -199,11 +201,7 @@ def _open(path: str, max_pixels: int) -> Any:
     try:
         size = os.fstat(file.fileno()).st_size
         head = file.read(2)
-        source = (TiffRows if head in (b"II", b"MM") else PlainRows)(file, size)
-        rows, columns = source.shape[:2]
-        if rows * columns > max_pixels:
-            raise TagError(f"has {columns} x {rows} pixels, more than the limit of {max_pixels:,}")
-        return source
+        return (TiffRows if head in (b"II", b"MM") else PlainRows)(file, size, max_pixels)
     except BaseException:
         file.close()
         raise
@@ -214,9 +212,9 @@ def _sinks(source: Any, out_path: str, file: BinaryIO) -> Callable[[tuple[int, .
 
     def sink(shape: tuple[int, ...], dtype: np.dtype) -> Sink:
         if shape[2:] != source.shape[2:]:
-            raise TagError(f"a stage made {shape[2:]} channels of {source.shape[2:]}")
+            raise Refusal(f"a stage made {shape[2:]} channels of {source.shape[2:]}")
         if format not in _FORMATS:
-            raise TagError(f"cannot be written band by band as {format}")
+            raise Refusal(f"cannot be written band by band as {format}")
         if format == "tiff":
             samples = shape[2] if len(shape) == 3 else 1
             cells = (shape[0], shape[1], samples)
@@ -233,9 +231,11 @@ def _sinks(source: Any, out_path: str, file: BinaryIO) -> Callable[[tuple[int, .
 
 def _layout(source: RowSource, shape: tuple[int, int, int]) -> Layout:
     """Of a TIFF that comes from another format."""
-    alpha = shape[2] in (2, 4)
-    return Layout(Kind(), shape, source.dtype, shape[:2], color="rgb" if shape[2] > 2 else "gray", alpha=alpha)
+    color = layouts.RGB if shape[2] > 2 else layouts.BLACK_IS_ZERO
+    extra = (layouts.STRAIGHT,) * (shape[2] in (2, 4))
+    bits = 8 * source.dtype.itemsize
+    return Layout(Kind(), shape, source.dtype, bits, shape[:2], photometric=color, extra=extra)
 
 
-def _said(error: TagError) -> str:
+def _said(error: Refusal) -> str:
     return f"{error}: it cannot be filtered in bands of rows" if isinstance(error, NotInStrips) else str(error)

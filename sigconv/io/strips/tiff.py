@@ -8,12 +8,35 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from sigconv.engines.cpu.threads import get_num_threads
-from sigconv.io.strips import tags as t
-from sigconv.io.strips.layout import Layout, NotInStrips, blocks_of, layout_of
-from sigconv.io.strips.plain import read_into
-from sigconv.io.strips.tags import TagError, Tags
+from sigconv.io.images import tiff_layout as layouts
+from sigconv.io.images import tiff_tags as t
+from sigconv.io.images.picture import Refusal
+from sigconv.io.images.tiff_blocks import decoded, encoded
+from sigconv.io.images.tiff_layout import Layout, layout_of, places_of
+from sigconv.io.images.tiff_tags import Tags
+from sigconv.io.images.tiff_write import described
+from sigconv.io.strips.plain import NotInStrips, read_into
 
 _HELD = 1 << 28  # bytes of a row of strips or tiles that is decoded
+_SUB_IFDS = 330
+
+
+def check(layout: Layout, tags: Tags) -> None:
+    """Refuse what is read whole although it is sound."""
+    own = layouts.CHANNELS[layout.photometric]
+    if layout.compression != layouts.NONE and layout.compression not in layouts.CODECS:
+        raise NotInStrips(f"has compression {layout.compression}")
+    if layout.photometric not in (layouts.BLACK_IS_ZERO, layouts.RGB, layouts.INKS):
+        raise NotInStrips(f"has photometric interpretation {layout.photometric}")
+    if layout.shape[2] > own and layout.extra != (layouts.STRAIGHT,):
+        raise NotInStrips(f"has {layout.shape[2]} samples a pixel")
+    if layout.bits < 8 or (layout.bits == 64 and layout.dtype.kind != "f"):
+        raise NotInStrips(f"has samples of {layout.bits} bits")
+    if layout.reversed_bits or _SUB_IFDS in tags:
+        raise NotInStrips("has its bits in reverse order, or further resolutions")
+    held = layout.block[0] * layout.pitch * layout.across * layout.planes
+    if not layout.open and held > _HELD:
+        raise NotInStrips(f"has strips or tiles of {held / 1e6:,.0f} MB")
 
 
 class TiffRows:
@@ -25,27 +48,25 @@ class TiffRows:
         It is read unbuffered.
     size : int
         Its bytes.
+    max_pixels : int
+        The most that its header may claim.
 
     Raises
     ------
-    TagError
+    Refusal
         Where the file is damaged; `NotInStrips` where it has to be read whole.
     """
 
     format = "tiff"
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: BinaryIO, size: int, max_pixels: int) -> None:
         self._file = file
         kind, self.tags, more = t.read(file, size)
         if more:
             raise NotInStrips("has several pages")
-        self.layout = layout_of(kind, self.tags)
-        self._offsets, self._lengths = blocks_of(self.layout, self.tags, size)
-        if self.layout.open and any(n < due for n, due in zip(self._lengths, self.layout.sizes(), strict=True)):
-            raise TagError("has strips or tiles that are too short")
-        held = self.layout.block[0] * self.layout.pitch * self.layout.across * self.layout.planes
-        if not self.layout.open and held > _HELD:
-            raise NotInStrips(f"has strips or tiles of {held / 1e6:,.0f} MB")
+        self.layout = layout_of(kind, self.tags, max_pixels)
+        check(self.layout, self.tags)
+        self._places = places_of(self.layout, self.tags, size)
         rows, columns, samples = self.layout.shape
         self.shape: tuple[int, ...] = (rows, columns, samples) if samples > 1 else (rows, columns)
         self.dtype, self.color, self.alpha = self.layout.dtype, self.layout.color, self.layout.alpha
@@ -69,7 +90,7 @@ class TiffRows:
         pitch = self.layout.pitch
         parts: list[list[int]] = []  # place in the file, row of out, bytes: strips that follow each other are one
         for row, first, last in self.layout.rows_of_blocks(low, high):
-            at, count = self._offsets[row] + (first - row * self.layout.block[0]) * pitch, (last - first) * pitch
+            at, count = self._places[row][0] + (first - row * self.layout.block[0]) * pitch, (last - first) * pitch
             if parts and parts[-1][0] + parts[-1][2] == at:
                 parts[-1][2] += count
             else:
@@ -84,7 +105,7 @@ class TiffRows:
         for row, first, last in layout.rows_of_blocks(low, high):
             rows = np.empty((last - first, layout.block[1], layout.samples), layout.stored)
             for plane, column in layout.beside():
-                at = self._offsets[layout.place(plane, row, column)] + (first - row * layout.block[0]) * layout.pitch
+                at = self._places[layout.place(plane, row, column)][0] + (first - row * layout.block[0]) * layout.pitch
                 read_into(self._file, at, rows)
                 part = out[first - low : last - low, layout.columns(column), layout.channels(plane)]
                 part[...] = rows[:, : part.shape[1]]
@@ -94,7 +115,7 @@ class TiffRows:
         self._decoded = {row: self._decoded[row] for row, _, _ in needed if row in self._decoded}
         for row, _, _ in needed:
             if row not in self._decoded:
-                block = self._decoded[row] = np.empty((layout.block_rows(row), *layout.shape[1:]), self.dtype)
+                block = self._decoded[row] = np.empty((layout.deep(row), *layout.shape[1:]), self.dtype)
                 jobs += [(block, row, plane, column) for plane, column in layout.beside()]
         self._pool.each(self._decode_block, jobs)
         for row, first, last in needed:
@@ -103,14 +124,14 @@ class TiffRows:
 
     def _decode_block(self, job: tuple[np.ndarray, int, int, int]) -> None:
         target, row, plane, column = job
-        index = self.layout.place(plane, row, column)
-        data = bytearray(self._lengths[index])
-        read_into(self._file, self._offsets[index], data)
+        at, size = self._places[self.layout.place(plane, row, column)]
+        data = bytearray(size)
+        read_into(self._file, at, data)
         try:
-            block = self.layout.decode(data, len(target))
+            block = decoded(self.layout, data, len(target))
         except Exception as error:  # decoders raise errors of their own
             first = row * self.layout.block[0]
-            raise TagError(f"is damaged in its rows {first} to {first + len(target) - 1}") from error
+            raise Refusal(f"is damaged in its rows {first} to {first + len(target) - 1}") from error
         part = target[:, self.layout.columns(column), self.layout.channels(plane)]
         part[...] = block[:, : part.shape[1]]
 
@@ -155,9 +176,9 @@ class TiffSink:
         """Write the directory, which makes a file of it."""
         self._pool.close()
         if self._done != self.layout.shape[0]:
-            raise TagError("came to an end too early")
+            raise Refusal("came to an end too early")
         at = self._end + self._end % 2
-        tags = self.layout.describe(self._tags, self._offsets, self._lengths)
+        tags = described(self.layout, self._tags, self._offsets, self._lengths)
         self._write(at, t.encoded(self.layout.kind, tags, at))
         self._write(0, self.layout.kind.header(at))
 
@@ -171,7 +192,7 @@ class TiffSink:
         """A row of strips or tiles, which is complete."""
         rows = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
         self._waiting = []
-        deep, places = self.layout.block_rows(row), list(self.layout.beside())
+        deep, places = self.layout.deep(row), list(self.layout.beside())
         for place, data in zip(places, self._pool.map(lambda p: self._block(rows, deep, *p), places), strict=True):
             index = self.layout.place(place[0], row, place[1])
             self._offsets[index], self._lengths[index] = self._end, len(data)
@@ -183,7 +204,7 @@ class TiffSink:
         missing = deep - len(part), self.layout.block[1] - part.shape[1]
         if any(missing):
             part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
-        return self.layout.encode(part)
+        return encoded(self.layout, part)
 
     def _write(self, at: int, data: bytes | memoryview) -> None:
         self._file.seek(at)

@@ -7,6 +7,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from sigconv.io.images.picture import Refusal
+
 WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 STRIP_OFFSETS, SAMPLES, ROWS_PER_STRIP, STRIP_BYTES, PLANAR = 273, 277, 278, 279, 284
 PREDICTOR, TILE_WIDTH, TILE_LENGTH, TILE_OFFSETS, TILE_BYTES = 317, 322, 323, 324, 325
@@ -17,10 +19,6 @@ _BELOW = {34665, 34853, 40965}  # tags that point to a directory of their own: E
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _MOST_TAGS, _MOST_BYTES, _DEEPEST = 4096, 1 << 28, 3
-
-
-class TagError(Exception):
-    """What is wrong with a file's tags."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +75,11 @@ def integers(kind: Kind, tag: Entry) -> tuple[int, ...]:
 
     Raises
     ------
-    TagError
+    Refusal
         Where they are no integers of at least 0.
     """
     if tag.type not in _INTEGERS:
-        raise TagError("a tag has the wrong type")
+        raise Refusal("is damaged: a tag has the wrong type")
     return struct.unpack(f"{kind.order}{tag.count}{_INTEGERS[tag.type]}", tag.data)
 
 
@@ -90,7 +88,7 @@ def read(file: BinaryIO, size: int) -> tuple[Kind, Tags, bool]:
 
     Raises
     ------
-    TagError
+    Refusal
         Where it is no TIFF, or its directory is damaged.
     """
     kind, first = _head(file)
@@ -103,7 +101,7 @@ def read_pages(file: BinaryIO, size: int, most: int, most_bytes: int) -> tuple[K
 
     Raises
     ------
-    TagError
+    Refusal
         Where it is no TIFF, or a directory is damaged.
     """
     kind, at = _head(file)
@@ -111,15 +109,15 @@ def read_pages(file: BinaryIO, size: int, most: int, most_bytes: int) -> tuple[K
     seen: set[int] = set()
     while at:
         if at in seen or len(pages) == most:
-            raise TagError("its pages have no end")
+            raise Refusal("is damaged: its pages have no end")
         seen.add(at)
         tags, at = _directory(file, size, kind, at, _DEEPEST)
         pages.append(tags)
         most_bytes -= sum(len(tag.data) for tag in tags.values())
         if most_bytes < 0:
-            raise TagError("its tags are too long")
+            raise Refusal("is damaged: its tags are too long")
     if not pages:
-        raise TagError("it has no pages")
+        raise Refusal("is damaged: it has no pages")
     return kind, pages
 
 
@@ -127,14 +125,14 @@ def _head(file: BinaryIO) -> tuple[Kind, int]:
     file.seek(0)
     head = file.read(16)
     if len(head) < 8 or head[:2] not in (b"II", b"MM"):
-        raise TagError("is no TIFF")
+        raise Refusal("is no TIFF")
     order = "<" if head[:2] == b"II" else ">"
     version = struct.unpack(order + "H", head[2:4])[0]
     if version == 43 and len(head) == 16 and struct.unpack(order + "HH", head[4:8]) == (8, 0):
         kind = Kind(order, True)
         return kind, struct.unpack(kind.offset, head[8:])[0]
     if version != 42:
-        raise TagError("is no TIFF")
+        raise Refusal("is no TIFF")
     kind = Kind(order)
     return kind, struct.unpack(kind.offset, head[4:8])[0]
 
@@ -143,7 +141,7 @@ def _directory(file: BinaryIO, size: int, kind: Kind, at: int, depth: int) -> tu
     width = 20 if kind.big else 12
     count = struct.unpack(kind.order + ("Q" if kind.big else "H"), _bytes(file, size, at, 8 if kind.big else 2))[0]
     if not 0 < count <= _MOST_TAGS:
-        raise TagError(f"its directory claims {count} tags")
+        raise Refusal(f"is damaged: its directory claims {count} tags")
     at += 8 if kind.big else 2
     table = _bytes(file, size, at, count * width)
     end = struct.calcsize(kind.offset)
@@ -157,12 +155,12 @@ def _directory(file: BinaryIO, size: int, kind: Kind, at: int, depth: int) -> tu
         length, inline = n * _SIZES[type], table[row + width - end : row + width]
         total += length
         if length > _MOST_BYTES or total > size + 4096:  # what lies side by side is no longer than the file
-            raise TagError(f"tag {code} claims {length} bytes")
+            raise Refusal(f"is damaged: tag {code} claims {length} bytes")
         data = inline[:length] if length <= end else _bytes(file, size, struct.unpack(kind.offset, inline)[0], length)
         below = None
         if code in _BELOW and n == 1 and type in (4, 13, 16, 18):
             if depth == 0:
-                raise TagError("its directories point to each other")
+                raise Refusal("is damaged: its directories point to each other")
             below, _ = _directory(file, size, kind, integers(kind, Entry(type, n, data))[0], depth - 1)
         tags[code] = Entry(type, n, data, below)
     return tags, following
@@ -170,11 +168,11 @@ def _directory(file: BinaryIO, size: int, kind: Kind, at: int, depth: int) -> tu
 
 def _bytes(file: BinaryIO, size: int, at: int, count: int) -> bytes:
     if at + count > size:
-        raise TagError("ends too early: its tags lie beyond its end")
+        raise Refusal("ends in the middle: its tags lie beyond its end")
     file.seek(at)
     data = file.read(count)
     if len(data) != count:
-        raise TagError("ends too early")
+        raise Refusal("ends in the middle: it is cut off or damaged")
     return data
 
 
