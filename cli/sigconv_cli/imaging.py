@@ -138,14 +138,15 @@ class Work:
         self, source: str, output: str, kind: str | None, stop: Stop, progress: Progress
     ) -> tuple[list[str], str] | None:
         """A large image, band by band, where that gives the same; None where it does not."""
-        from sigconv.io import files, strips
+        from sigconv.io import files, images, strips
 
         if self.plot or output == "-" or files.is_device(output) or not strips.worth_it(source):
             return None
         with closing(strips.open_rows(source, max_pixels=int(self.max_pixels))) as rows:
             shape, color, alpha, format = rows.shape, rows.color, rows.alpha, rows.format
             facts = summary(format, shape, color, rows.dtype.itemsize * 8, alpha)
-            turned = rows.orientation > 1 and (self.auto_orient or self.recipe.upright)
+            turned = rows.orientation > 1 and (self._turns(kind or format) or self.recipe.upright)
+            notes = images.left_out(rows.about, format, kind or format)
         bands = self.recipe.bands(alpha)
         plain = color in ("gray", "rgb") and not alpha
         written = kind in (None, format) or (strips.writes_rows(output) and plain)
@@ -164,7 +165,7 @@ class Work:
 
         limit = int(self.max_pixels)
         strips.apply(source, output, [bands], tell, overwrite=self.overwrite, max_pixels=limit)
-        return [], f"{facts}, band by band"
+        return notes, f"{facts}, band by band"
 
     def _whole(
         self, source: str, output: str, kind: str | None, stop: Stop, progress: Progress
@@ -176,9 +177,9 @@ class Work:
         before = develop.turned(picture.pages[0], picture.about.orientation) if self.plot else None
         facts = described(picture)
         stop.check()
-        self._develop(picture)
+        notes = self._develop(picture, kind or picture.format)
         stop.check()
-        notes = save(picture, output, kind, self.quality, self.overwrite)
+        notes += save(picture, output, kind, self.quality, self.overwrite)
         if before is not None:
             self._draw(before, picture, os.path.basename(files.title(source)))
         progress.show()
@@ -188,23 +189,34 @@ class Work:
         if self.recipe.linear and color == "cmyk":
             raise ValueError("--linear-light knows gray and RGB, and this image is CMYK")
 
-    def _develop(self, picture: "Picture") -> None:
+    def _turns(self, kind: str) -> bool:
+        """Whether pixels are turned upright: files of some kinds cannot tell which way is up."""
+        from sigconv.io.images import has_room
+
+        return self.auto_orient or not has_room(kind, "orientation")
+
+    def _develop(self, picture: "Picture", kind: str) -> list[str]:
+        """The pages as they are to be written; what is to be said of it."""
         from sigconv.io import develop
 
         self._check(picture.color)
-        turn = picture.about.orientation or 1
-        if self.auto_orient:
-            picture.pages = [develop.turned(page, turn) for page in picture.pages]
-            if turn >= 5 and picture.about.dpi:
-                picture.about.dpi = picture.about.dpi[::-1]
-            picture.about.orientation = turn = 1
-        if not self.recipe.upright:
-            turn = 1
-        for k, page in enumerate(picture.pages):
+        notes: list[str] = []
+        about, turns = picture.about, picture.orientations
+        if max(turns) > 1 and self._turns(kind):
+            if not self.auto_orient:
+                notes.append(f"the pixels were turned upright: {kind.upper()} has no room for an orientation")
+            picture.pages = list(map(develop.turned, picture.pages, turns))
+            if about.orientation >= 5 and about.dpi:
+                about.dpi = about.dpi[::-1]
+            about.orientation, about.details["orientations"] = 1, None
+            turns = picture.orientations
+        for k, (page, turn) in enumerate(zip(picture.pages, turns, strict=True)):
+            turn = turn if self.recipe.upright else 1
             y = self.recipe(develop.turned(page, turn) if turn > 1 else page, picture.alpha)
             picture.pages[k] = develop.turned_back(y, turn) if turn > 1 else y
         if self.recipe.dtype is not None:
             picture.bits = picture.pages[0].dtype.itemsize * 8
+        return notes
 
     def _draw(self, before: Any, picture: "Picture", title: str) -> None:
         from sigconv.io import develop, files, panels, pictures

@@ -105,6 +105,7 @@ def main() -> None:
     # Start-up is most of what a small file takes: no pool for linear algebra that nobody does, few looks for garbage.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(50_000, 20, 100)
+    _fill_closed()
     # A terminated run leaves no half-written file behind, since the exception unwinds what is open.
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -114,16 +115,28 @@ def main() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
+def _fill_closed() -> None:
+    """Put something in the place of standard streams that are closed, before a file that is opened takes it."""
+    modes = {"stdin": ("r", os.O_WRONLY), "stdout": ("w", os.O_RDONLY), "stderr": ("w", os.O_WRONLY)}
+    for name, (mode, way) in modes.items():
+        if getattr(sys, name) is None:  # to read nothing or write to nowhere is an error, to complain there is not
+            setattr(sys, name, open(os.open(os.devnull, way), mode))  # noqa: SIM115
+
+
 def _terminate(*_: Any) -> NoReturn:
     raise SystemExit(TERMINATED)
 
 
 def _fail(message: str, code: int) -> NoReturn:
     click.echo(f"sigconv: {' '.join(message.split())}", err=True)
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        _forget_stdout()
     sys.exit(code)
 
 
 def _forget_stdout() -> None:
-    # What Python still holds for the closed pipe would raise once more at exit.
+    # What Python still holds for what takes nothing would raise once more at exit.
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

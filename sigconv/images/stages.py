@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -240,11 +241,21 @@ def pool_stage(kind: str, size: Ints, stride: Ints | None = None, padding: Any =
         hint = f"did you mean {close[0]!r}?" if close else "known are max, min, avg, lp:2 and lse:beta=4"
         raise ValueError(f"unknown pool {name!r}; {hint}")
     pads = per_axis("padding", padding, 2, 0)
+    run = partial(_within, run, (rows, columns), pads)
     best = name in ("max", "min")
     exact = best or name in ("avg", "mean")
     return Stage(
         kind, run, total=total, exact=exact, order=best, upright=True, size=rows, step=step[0], padding=pads[0]
     )
+
+
+def _within(
+    run: Apply, size: tuple[int, ...], pads: tuple[int, ...], x: np.ndarray, border: str, cval: float, full: float
+) -> np.ndarray:
+    if any(k > n + 2 * p for k, n, p in zip(size, x.shape, pads, strict=False)):
+        blocks, pixels = f"{size[0]} x {size[1]}", f"{x.shape[0]} x {x.shape[1]}"
+        raise ValueError(f"blocks of {blocks} rows and columns do not fit into {pixels}")
+    return run(x, border, cval, full)
 
 
 def _norms(x: np.ndarray, name: str, p: float, beta: float, size: Ints, step: Ints, padding: Any) -> np.ndarray:

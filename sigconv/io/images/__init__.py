@@ -15,8 +15,9 @@ from typing import BinaryIO
 
 from sigconv.errors import SigconvError
 from sigconv.io.images.picture import About, ImageError, Picture, Refusal
+from sigconv.io.images.room import has_room, left_out
 
-__all__ = ["About", "ImageError", "Picture", "format_of", "read", "write"]
+__all__ = ["About", "ImageError", "Picture", "format_of", "has_room", "left_out", "read", "write"]
 
 MAX_PIXELS = 10**9
 
@@ -174,7 +175,7 @@ def _write(picture: Picture, file: BinaryIO, name: str, kind: str, quality: int 
         module, writer = _HOMES[kind]
         write = getattr(import_module(f"sigconv.io.images.{module}"), f"write_{writer}")
         notes = write(picture, file, quality) if kind in ("jpeg", "webp", "tiff") else write(picture, file)
-    return [*(f"left out: {thing}" for thing in picture.about.lost), *notes]
+    return [*left_out(picture.about, picture.format, kind), *notes]
 
 
 _HOMES = {

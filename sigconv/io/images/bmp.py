@@ -5,11 +5,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from sigconv.io.images.picture import Page, Picture, Refusal, channels, limited, narrowed
+from sigconv.io.images.picture import About, Page, Picture, Refusal, channels, limited, narrowed
 
 _PER_METRE = 39.37007874015748  # inches in a metre
 _MASKS = struct.pack("<4I", 0x00FF0000, 0x0000FF00, 0x000000FF, 0xFF000000)  # where red, green, blue, opacity stand
-_SRGB = b"BGRs"
+_SRGB, _EMBEDDED, _LINKED = b"BGRs", b"DEBM", b"KNIL"
+_PERCEPTUAL = 4
 
 
 def read_bmp(file: BinaryIO, max_pixels: int) -> Picture:
@@ -44,6 +45,9 @@ def read_bmp(file: BinaryIO, max_pixels: int) -> Picture:
         raise Refusal(f"is BMP of kind {image.mode}, which is not read")
     color = "gray" if image.mode == "L" else "rgb"
     picture = Picture([np.array(image)], "bmp", color, image.mode == "RGBA", bits, palette)
+    if depth == 16:
+        picture.about.details["narrow"] = True
+    _read_colours(file, size, picture.about)
     x, y = struct.unpack_from("<ii", head, 38) if size >= 40 and len(head) >= 46 else (0, 0)
     if x > 0 and y > 0:
         picture.about.dpi = (x / _PER_METRE, y / _PER_METRE)
@@ -58,6 +62,8 @@ def write_bmp(picture: Picture, file: BinaryIO) -> list[str]:
         raise Refusal(f"BMP holds no {picture.color} images of {count} channels in {page.dtype}")
     if picture.palette:
         notes.append("the palette became RGB")
+    if picture.about.details.get("narrow"):
+        notes.append("16 bits a pixel became 24")
     rows, columns = page.shape[:2]
     cells = page.reshape(rows, columns, count)
     if count == 2:
@@ -70,24 +76,47 @@ def write_bmp(picture: Picture, file: BinaryIO) -> list[str]:
         lines = np.packbits(narrowed(cells[..., 0], 1), axis=1) if depth == 1 else cells[..., 0]
     else:
         lines = _blue_first(cells)
-    if depth == 32:
-        head, method = 108, 3
+    profile = picture.about.icc or b""
+    if depth == 32 or profile:
+        head = 124 if profile else 108
+        method = 3 if depth == 32 else 0
     pitch = (columns * depth + 31) // 32 * 4
     stored = np.zeros((rows, pitch), np.uint8)
     stored[:, : lines.shape[1]] = lines[::-1]  # from the bottom up
     x, y = (round(dots * _PER_METRE) for dots in picture.about.dpi or (0, 0))
     start = 14 + head + len(table)
-    if start + stored.nbytes >= 1 << 32:
+    if start + stored.nbytes + len(profile) >= 1 << 32:
         raise Refusal("BMP holds no more than 4 GiB")
     fields = (head, columns, rows, 1, depth, method, stored.nbytes, min(x, 2**31 - 1), min(y, 2**31 - 1))
-    file.write(struct.pack("<2sIHHI", b"BM", start + stored.nbytes, 0, 0, start))
+    file.write(struct.pack("<2sIHHI", b"BM", start + stored.nbytes + len(profile), 0, 0, start))
     file.write(struct.pack("<IiiHHIIiiII", *fields, len(table) // 4, 0))
-    if depth == 32:
-        file.write(_MASKS + _SRGB + bytes(48))
+    if head > 40:
+        file.write((_MASKS if depth == 32 else bytes(16)) + (_EMBEDDED if profile else _SRGB) + bytes(48))
+    if profile:
+        file.write(struct.pack("<IIII", _PERCEPTUAL, head + len(table) + stored.nbytes, len(profile), 0))
     file.write(table)
     file.write(stored.data)
-    lost = [name for name, value in (("EXIF", picture.about.exif), ("the colour profile", picture.about.icc)) if value]
-    return [*notes, *(f"BMP has no room for {name}" for name in lost)]
+    file.write(profile)
+    return notes
+
+
+def _read_colours(file: BinaryIO, size: int, about: About) -> None:
+    # what newer headers tell of the meaning of colours
+    file.seek(0)
+    head = file.read(14 + 124)
+    if size < 108 or len(head) < 14 + size:
+        return
+    space = head[70:74]
+    if space == bytes(4) and any(head[74:122]):
+        about.lost.append("its gamma and primaries")
+    elif space == _LINKED:
+        about.lost.append("the colour profile, which is in another file")
+    elif space == _EMBEDDED and size >= 124:
+        place, length = struct.unpack_from("<II", head, 126)
+        file.seek(14 + place)
+        about.icc = file.read(length)
+        if not length or len(about.icc) < length:
+            raise Refusal("ends in the middle: it is cut off or damaged")
 
 
 def _blue_first(cells: Page) -> Page:

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from sigconv.io.images.exif import for_writing, orientation_of
+from sigconv.io.images.exif import for_writing, minimal, orientation_of
 from sigconv.io.images.picture import About, Page, Picture, Refusal, channels, limited
 
 QUALITY = 92
@@ -42,6 +42,8 @@ def read_jpeg(file: BinaryIO, max_pixels: int) -> Picture:
     about = _about(segments)
     if data.find(b"MPF\0", 0, start) > 0:
         about.lost.append("further images of the file (MPO)")
+    elif data[end:].strip(b"\0\xff"):
+        about.lost.append(f"{len(data) - end:,} bytes behind the image")
     about.details.update(tables_of(data, None))
     about.details["progressive"] = marker in (0xC2, 0xCA)
     return Picture([np.ascontiguousarray(page)], "jpeg", _COLORS[image.mode], about=about)
@@ -63,7 +65,7 @@ def write_jpeg(picture: Picture, file: BinaryIO, quality: int | None = None) -> 
     details = picture.about.details if picture.format == "jpeg" else {}
     data = encoded(page, picture.color, details, quality)
     file.write(b"\xff\xd8")
-    for marker, body in _written_about(picture, details):
+    for marker, body in _written_about(picture, details, notes):
         file.write(struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body)
     at = 2
     if data[2:4] == b"\xff\xe0":
@@ -214,11 +216,13 @@ def _about(segments: Segments) -> About:
     if profile:
         about.icc = b"".join(profile[k] for k in sorted(profile))
     about.details["segments"] = kept
+    if kept:
+        about.own.append("its comments, or what programs put beside them")
     about.orientation = orientation_of(about.exif)
     return about
 
 
-def _written_about(picture: Picture, details: dict[str, Any]) -> Segments:
+def _written_about(picture: Picture, details: dict[str, Any], notes: list[str]) -> Segments:
     about = picture.about
     found: Segments = []
     jfif = details.get("jfif", b"JFIF\0\1\1\0\0\1\0\1\0\0")
@@ -231,12 +235,19 @@ def _written_about(picture: Picture, details: dict[str, Any]) -> Segments:
     if about.dpi or "jfif" in details or not (about.exif or picture.color == "cmyk"):
         found.append((0xE0, jfif))
     exif = for_writing(about.exif, about.orientation)
-    if exif and len(_EXIF + exif) <= _PIECE:
+    if exif and len(_EXIF + exif) > _PIECE:
+        notes.append(f"JPEG has no room for {len(exif):,} bytes of EXIF: the orientation alone is kept")
+        exif = minimal(about.orientation)
+    if exif:
         found.append((0xE1, _EXIF + exif))
     if about.xmp and len(_XMP + about.xmp) <= _PIECE:
         found.append((0xE1, _XMP + about.xmp))
-    if about.icc:
-        room = _PIECE - 14
+    elif about.xmp:
+        notes.append(f"JPEG has no room for {len(about.xmp):,} bytes of XMP")
+    room = _PIECE - 14
+    if about.icc and len(about.icc) <= 255 * room:
         parts = [about.icc[k : k + room] for k in range(0, len(about.icc), room)]
-        found += [(0xE2, _ICC + bytes([k + 1, len(parts)]) + part) for k, part in enumerate(parts[:255])]
+        found += [(0xE2, _ICC + bytes([k + 1, len(parts)]) + part) for k, part in enumerate(parts)]
+    elif about.icc:
+        notes.append(f"JPEG has no room for a colour profile of {len(about.icc):,} bytes")
     return found + details.get("segments", [])

@@ -39,6 +39,8 @@ class About:
         What only the file's own format knows, such as the compression of a TIFF.
     lost : list of str
         What the file holds and a picture does not, such as an animation beside the still image.
+    own : list of str
+        What of the details no other format has room for, in words.
     """
 
     icc: bytes | None = None
@@ -48,6 +50,7 @@ class About:
     orientation: int = 1
     details: dict[str, Any] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
+    own: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -81,6 +84,12 @@ class Picture:
     bits: int = 8
     palette: bool = False
     about: About = field(default_factory=About)
+
+    @property
+    def orientations(self) -> list[int]:
+        """How each page has to be turned: as the first one, unless a TIFF tells them apart."""
+        told: list[int] | None = self.about.details.get("orientations")
+        return told or [self.about.orientation] * len(self.pages)
 
 
 def limited(rows: int, columns: int, max_pixels: int) -> None:

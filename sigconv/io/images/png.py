@@ -16,7 +16,9 @@ _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 
 _ROWS = 128  # that are filtered at once
 _MOST_TEXT = 1 << 26  # bytes that what is not pixels may take
 _PER_METRE = 39.37007874015748  # inches in a metre
-_KEPT = (b"tEXt", b"zTXt", b"iTXt", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"tIME")
+_COLOURS = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")  # what samples mean; stand before the pixels
+_XMP = b"XML:com.adobe.xmp\0\0\0\0\0"  # what its text, not packed, begins with
+_ELSEWHERE = (b"eXIf", b"pHYs")  # kept in another form
 _PASSES = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2), (1, 2, 0, 1))
 
 
@@ -45,6 +47,7 @@ def read_png(file: BinaryIO, max_pixels: int) -> Picture:
     bits, alpha = depth, kind in (4, 6)
     if transparent is not None and not alpha:
         samples, bits, alpha = _keyed(samples, transparent, depth, _CHANNELS[kind]), max(depth, 8), True
+        about.details["keyed"] = True
     return Picture([np.ascontiguousarray(samples)], "png", "rgb" if kind & 2 else "gray", alpha, bits, False, about)
 
 
@@ -60,6 +63,8 @@ def write_png(picture: Picture, file: BinaryIO) -> list[str]:
     notes = []
     if picture.palette:
         notes.append("the palette became RGBA" if picture.alpha else "the palette became RGB")
+    if about.details.get("keyed"):
+        notes.append("the transparent colour became a channel of opacity")
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[count]
     low = page.dtype == np.uint8 and count == 1 and picture.bits in (1, 2, 4)
     if low:
@@ -244,14 +249,20 @@ def _about(others: dict[bytes, list[bytes]]) -> About:
         except zlib.error:
             about.lost.append("a colour profile, which is damaged")
         about.details["profile"] = name
-    about.details["chunks"] = [(name, body) for name in _KEPT for body in others.get(name, [])]
+    kept = [name for name in others if name in (*_COLOURS, b"tIME") or (name[3] & 32 and name not in _ELSEWHERE)]
+    about.details["chunks"] = [(name, body) for name in kept for body in others[name]]
+    packets = [body[len(_XMP) :] for body in others.get(b"iTXt", []) if body.startswith(_XMP)]
+    about.xmp = packets[0] if packets else None
+    if sum(len(others.get(name, ())) for name in (b"tEXt", b"zTXt", b"iTXt")) > len(packets):
+        about.own.append("its texts")
+    if not about.icc and b"sRGB" not in others and not {b"gAMA", b"cHRM", b"cICP"}.isdisjoint(others):
+        about.own.append("its gamma or primaries")
     return about
 
 
 def _written_about(about: About) -> Iterator[tuple[bytes, bytes]]:
-    kept = [(name, body) for name, body in about.details.get("chunks", []) if name in _KEPT]
-    before = (b"gAMA", b"cHRM", b"sRGB", b"cICP")
-    yield from ((name, body) for name, body in kept if name in before)
+    kept = about.details.get("chunks", [])
+    yield from ((name, body) for name, body in kept if name in _COLOURS)
     if about.icc:
         name = about.details.get("profile") or b"ICC profile"
         yield b"iCCP", name + b"\0\0" + zlib.compress(about.icc)
@@ -264,6 +275,6 @@ def _written_about(about: About) -> Iterator[tuple[bytes, bytes]]:
     exif = for_writing(about.exif, about.orientation)
     if exif:
         yield b"eXIf", exif
-    if about.xmp and not any(name == b"iTXt" and body.startswith(b"XML:com.adobe.xmp\0") for name, body in kept):
-        yield b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + about.xmp
-    yield from ((name, body) for name, body in kept if name not in before)
+    if about.xmp and not any(name == b"iTXt" and body.startswith(_XMP) for name, body in kept):
+        yield b"iTXt", _XMP + about.xmp
+    yield from ((name, body) for name, body in kept if name not in _COLOURS)

@@ -1,13 +1,14 @@
 """TIFF: pages, their layouts and all their tags, read with distrust."""
 
 import re
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from sigconv.io.images import tiff_layout as layouts
 from sigconv.io.images import tiff_tags as t
 from sigconv.io.images.picture import About, Page, Picture, Refusal, widened
+from sigconv.io.images.tiff_about import about_of, orientation_of
 from sigconv.io.images.tiff_blocks import decoded
 from sigconv.io.images.tiff_layout import Layout, layout_of, places_of
 from sigconv.io.images.tiff_tags import Kind, Tags
@@ -17,8 +18,6 @@ __all__ = ["read_tiff", "write_tiff"]
 
 _MOST_PAGES = 100_000
 _MOST_TAG_BYTES = 1 << 28
-XMP, X_RESOLUTION, Y_RESOLUTION, UNIT, SUB_IFDS = 700, 282, 283, 296, 330
-_EXIF = {271, 272, 305, 306, 315, 33432, t.ORIENTATION, 34665, 34853}  # what of a TIFF an EXIF block holds
 
 
 def read_tiff(file: BinaryIO, max_pixels: int) -> Picture:
@@ -35,9 +34,12 @@ def read_tiff(file: BinaryIO, max_pixels: int) -> Picture:
     if len(kinds) > 1:
         raise Refusal("has pages of different kinds: " + " and ".join(sorted(f"{c} of {b} bits" for c, _, b in kinds)))
     _refuse_hidden(all_tags)
-    about = _about(kind, all_tags)
+    about = about_of(kind, all_tags)
     pages = [_page(file, kind, *one, about) for one in found]
     about.details = {"kind": kind, "pages": [(tags, layout) for tags, layout, _ in found]}
+    orientations = [orientation_of(kind, tags) for tags in all_tags]
+    if len(set(orientations)) > 1:
+        about.details["orientations"] = orientations
     _, first, places = found[0]
     if first.compression == layouts.JPEG and not first.extra and not first.planar:
         from sigconv.io.images.jpeg import tables_of
@@ -112,37 +114,3 @@ def _divide(page: Page) -> bool:
         fits &= bool((row[:, :-1] <= alpha).all())
         row[:, :-1] = np.rint(np.minimum(straight, full))
     return fits
-
-
-def _raw(tags: Tags, code: int) -> bytes | None:
-    return tags[code].data if code in tags else None
-
-
-def _about(kind: Kind, all_tags: list[Tags]) -> About:
-    tags = all_tags[0]
-    about = About(icc=_raw(tags, t.ICC), xmp=_raw(tags, XMP), dpi=dpi_of(kind, tags))
-    if t.ORIENTATION in tags:
-        value = t.integers(kind, tags[t.ORIENTATION])[:1]
-        about.orientation = value[0] if value and 1 <= value[0] <= 8 else 1
-    if any(tags[code].below for code in (34665, 34853) if code in tags):
-        plain = Kind(kind.order)
-        kept = {code: tag for code, tag in tags.items() if code in _EXIF and tag.type not in (16, 17, 18)}
-        about.exif = plain.header(8) + t.encoded(plain, kept, 8)
-    if any(SUB_IFDS in one for one in all_tags):
-        about.lost.append("smaller copies of the image (SubIFDs)")
-    return about
-
-
-def dpi_of(kind: Kind, tags: Tags) -> tuple[float, float] | None:
-    """Pixels per inch, where a page tells them."""
-    unit: Any = t.integers(kind, tags[UNIT])[:1] if UNIT in tags else (2,)
-    dots = []
-    for code in (X_RESOLUTION, Y_RESOLUTION):
-        if code not in tags or tags[code].type != 5 or len(tags[code].data) < 8:
-            return None
-        above, below = np.frombuffer(tags[code].data, f"{kind.order}u4", 2).tolist()
-        dots.append(above / below if below else 0.0)
-    if unit[:1] not in ((2,), (3,)) or not all(dots):
-        return None
-    scale = 2.54 if unit[0] == 3 else 1.0
-    return dots[0] * scale, dots[1] * scale

@@ -26,6 +26,13 @@ _MOST_BLOCK = 1 << 28  # samples of a tile
 _MOST_CHANNELS = 1024
 _STRIP = 1 << 24  # bytes of a packed strip that is written as it was, however large
 T4_OPTIONS, JPEG_TABLES, COLOR_MAP, SUBSAMPLING, INK_SET, DEPTH = 292, 347, 320, 530, 332, 32997
+# Tags that hold for one way to lay out pixels, or point to what is not kept.
+LAID_OUT = {
+    *(t.WIDTH, t.LENGTH, t.BITS, t.COMPRESSION, t.PHOTOMETRIC, t.STRIP_OFFSETS, t.SAMPLES, t.ROWS_PER_STRIP),
+    *(t.STRIP_BYTES, t.PLANAR, t.PREDICTOR, t.TILE_WIDTH, t.TILE_LENGTH, t.TILE_OFFSETS, t.TILE_BYTES, t.EXTRA),
+    *(t.SAMPLE_FORMAT, t.FILL_ORDER, T4_OPTIONS, 293, JPEG_TABLES, COLOR_MAP, 529),
+    *(SUBSAMPLING, 531, 532, 280, 281, 288, 289, 330, 340, 341, 512, 513, 514, 515, 517, 518, 519, 520, 521),
+}
 
 
 @dataclass(frozen=True)

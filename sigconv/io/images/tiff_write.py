@@ -9,19 +9,12 @@ import numpy as np
 
 from sigconv.io.images import tiff_layout as layouts
 from sigconv.io.images import tiff_tags as t
-from sigconv.io.images.picture import About, Page, Picture, Refusal, channels, narrowed
+from sigconv.io.images.picture import Page, Picture, Refusal, channels, narrowed
+from sigconv.io.images.tiff_about import about_of, put_about
 from sigconv.io.images.tiff_blocks import encoded
-from sigconv.io.images.tiff_layout import Layout
+from sigconv.io.images.tiff_layout import LAID_OUT, Layout
 from sigconv.io.images.tiff_tags import Entry, Kind, Tags, entry
 
-XMP, X_RESOLUTION, Y_RESOLUTION, UNIT = 700, 282, 283, 296
-_LAID_OUT = {
-    *(t.WIDTH, t.LENGTH, t.BITS, t.COMPRESSION, t.PHOTOMETRIC, t.STRIP_OFFSETS, t.SAMPLES, t.ROWS_PER_STRIP),
-    *(t.STRIP_BYTES, t.PLANAR, t.PREDICTOR, t.TILE_WIDTH, t.TILE_LENGTH, t.TILE_OFFSETS, t.TILE_BYTES, t.EXTRA),
-    *(t.SAMPLE_FORMAT, t.FILL_ORDER, layouts.T4_OPTIONS, 293, layouts.JPEG_TABLES, layouts.COLOR_MAP, 529),
-    *(layouts.SUBSAMPLING, 531, 532, 280, 281, 288, 289, 330, 340, 341, 512, 513, 514, 515, 517, 518, 519, 520, 521),
-}
-_OF_EXIF = {271, 272, 305, 306, 315, 33432, 34665, 34853}
 _STRIP = 1 << 18  # bytes of a strip where no file says another size
 
 
@@ -40,10 +33,11 @@ def write_tiff(picture: Picture, file: BinaryIO, quality: int | None = None) -> 
         tags, layout = sources[k] if len(sources) == len(picture.pages) else ({}, None)
         layout = _layout(picture, page, kind, layout, notes)
         laid.append((tags, layout, *_blocks(picture, page, layout, file, quality, notes)))
-    for tags, layout, offsets, lengths in laid:
+    was = about_of(kind, [laid[0][0]])
+    for (tags, layout, offsets, lengths), orientation in zip(laid, picture.orientations, strict=True):
         at = file.tell() + file.tell() % 2
         kept = described(layout, tags, offsets, lengths, _sampling(details.get("jpeg", {})))
-        _put_about(kept, picture.about, kind, tags)
+        put_about(kept, picture.about, was, orientation, kind)
         table = t.encoded(kind, kept, at)
         file.write(b"\0" * (at - file.tell()) + table)
         end = file.tell()
@@ -143,7 +137,7 @@ def described(layout: Layout, source: Tags, offsets: Sequence[int], lengths: Seq
     """The tags of a page with this layout, and of the page that it comes from those that still hold."""
     rows, columns, samples = layout.shape
     kind = layout.kind
-    kept = {code: tag for code, tag in source.items() if code not in _LAID_OUT}
+    kept = {code: tag for code, tag in source.items() if code not in LAID_OUT}
     words = kept[t.DESCRIPTION].data if t.DESCRIPTION in kept else b""
     if (words.startswith(b'{"shape"') or b"<OME" in words) and _size(kind, source) != (rows, columns):
         del kept[t.DESCRIPTION]  # it repeats the size, and readers believe it
@@ -185,33 +179,3 @@ def _size(kind: Kind, source: Tags) -> tuple[int, int] | None:
     if t.LENGTH not in source or t.WIDTH not in source:
         return None
     return t.integers(kind, source[t.LENGTH])[0], t.integers(kind, source[t.WIDTH])[0]
-
-
-def _put_about(kept: Tags, about: About, kind: Kind, source: Tags) -> None:
-    from sigconv.io.images.tiff import dpi_of
-
-    for code, data in ((t.ICC, about.icc), (XMP, about.xmp)):
-        if data is None:
-            kept.pop(code, None)
-        elif code not in kept or kept[code].data != data:
-            kept[code] = Entry(7 if code == t.ICC else 1, len(data), data)
-    if about.dpi != dpi_of(kind, source):
-        for code, dots in zip((X_RESOLUTION, Y_RESOLUTION), about.dpi or (1, 1), strict=True):
-            kept[code] = Entry(5, 1, struct.pack(kind.order + "II", round(dots * 10000), 10000))
-        kept[UNIT] = entry(kind, 3, 2 if about.dpi else 1)
-    before = t.integers(kind, source[t.ORIENTATION])[0] if t.ORIENTATION in source else 1
-    if before != about.orientation and not (about.orientation == 1 and not 1 <= before <= 8):
-        kept[t.ORIENTATION] = entry(kind, 3, about.orientation)
-    if about.exif and not source:
-        kept.update(_of_exif(about.exif, kind))
-
-
-def _of_exif(exif: bytes, kind: Kind) -> Tags:
-    # what an EXIF block tells, as tags; its numbers are turned to the file's byte order
-    from io import BytesIO
-
-    try:
-        own, tags, _ = t.read(BytesIO(exif), len(exif))
-    except Refusal:
-        return {}
-    return {code: t.turned(tag, own, kind) for code, tag in tags.items() if code in _OF_EXIF}

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from sigconv.io.images.npy import npy_head
-from sigconv.io.images.picture import Refusal, limited
+from sigconv.io.images.picture import About, Refusal, limited
 from sigconv.io.images.pnm import pfm_head, pnm_head
 
 _HEAD = 1 << 16  # bytes that a header may have
@@ -139,7 +139,7 @@ class PlainRows:
     orientation = 1
 
     def __init__(self, file: BinaryIO, size: int, max_pixels: int) -> None:
-        self._file, self.form = file, form_of(file, size, max_pixels)
+        self._file, self.form, self.about = file, form_of(file, size, max_pixels), About()
         self.shape, self.dtype, self.format = self.form.shape, self.form.stored.newbyteorder("="), self.form.format
         self.color = "rgb" if self.shape[2:] == (3,) else "gray"
 

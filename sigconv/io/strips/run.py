@@ -11,7 +11,7 @@ import numpy as np
 from sigconv.io.files import ahead, behind, drafting, plain_size
 from sigconv.io.images import MAX_PIXELS, ImageError, format_of
 from sigconv.io.images import tiff_layout as layouts
-from sigconv.io.images.picture import Refusal
+from sigconv.io.images.picture import About, Refusal
 from sigconv.io.images.tiff_layout import Layout
 from sigconv.io.images.tiff_tags import Kind
 from sigconv.io.strips.plain import Form, NotInStrips, PlainRows, PlainSink, npy_form, pfm_form, pnm_form
@@ -35,6 +35,9 @@ class RowSource(Protocol):
     color: str
     alpha: bool
     orientation: int
+
+    @property
+    def about(self) -> About: ...
 
     def rows(self, low: int, high: int) -> np.ndarray: ...
 

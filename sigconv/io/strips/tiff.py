@@ -10,7 +10,8 @@ import numpy as np
 from sigconv.engines.cpu.threads import get_num_threads
 from sigconv.io.images import tiff_layout as layouts
 from sigconv.io.images import tiff_tags as t
-from sigconv.io.images.picture import Refusal
+from sigconv.io.images.picture import About, Refusal
+from sigconv.io.images.tiff_about import about_of, orientation_of
 from sigconv.io.images.tiff_blocks import decoded, encoded
 from sigconv.io.images.tiff_layout import Layout, layout_of, places_of
 from sigconv.io.images.tiff_tags import Tags
@@ -70,10 +71,14 @@ class TiffRows:
         rows, columns, samples = self.layout.shape
         self.shape: tuple[int, ...] = (rows, columns, samples) if samples > 1 else (rows, columns)
         self.dtype, self.color, self.alpha = self.layout.dtype, self.layout.color, self.layout.alpha
-        turned = t.integers(kind, self.tags[t.ORIENTATION]) if t.ORIENTATION in self.tags else ()
-        self.orientation = turned[0] if turned and 1 <= turned[0] <= 8 else 1
+        self.orientation = orientation_of(kind, self.tags)
         self._decoded: dict[int, np.ndarray] = {}
         self._pool = Workers()
+
+    @property
+    def about(self) -> About:
+        """What travels along."""
+        return about_of(self.layout.kind, [self.tags])
 
     def close(self) -> None:
         self._pool.close()
