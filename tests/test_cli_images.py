@@ -310,6 +310,19 @@ def test_scores_as_grays_and_a_template_with_a_hole(tmp_path):
     assert (out, code) == (b"row,column,score\n", 0) and "no score reaches 2; the best is 1.000" in notes
 
 
+def test_templates_are_found_as_images_are_looked_at(tmp_path):
+    upright = np.ascontiguousarray(np.rot90(BYTES, -1))  # orientation 6: a quarter turn clockwise
+    scene = saved(tmp_path / "scene.tif", BYTES, kind="tiff", orientation=6)
+    template = saved(tmp_path / "template.png", upright[3:12, 5:12].copy())
+    args = ["--threshold", "0.99", "-o", tmp_path / "scores.npy"]
+    assert command("match", scene, template, *args) == (b"row,column,score\n7,8,1.000000\n", "", 0)
+    assert read(tmp_path / "scores.npy").pages[0].shape == upright.shape
+    lying = saved(
+        tmp_path / "lying.tif", np.ascontiguousarray(np.rot90(upright[3:12, 5:12])), kind="tiff", orientation=6
+    )
+    assert command("match", scene, lying, "--threshold", "0.99")[0] == b"row,column,score\n7,8,1.000000\n"
+
+
 def test_what_a_kernel_does(tmp_path):
     out, notes, code = command("kernel", "sobel_x", "--plot", tmp_path / "k.png")
     assert (notes, code) == ("", 0)

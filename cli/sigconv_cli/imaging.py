@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from sigconv_cli.stopping import Stop
 
 if TYPE_CHECKING:
     from sigconv.io.develop import Recipe
-    from sigconv.io.images import Picture
+    from sigconv.io.images import About, Picture
 
 
 class Amount(click.ParamType):
@@ -62,7 +62,12 @@ _developed = [
         metavar="TYPE",
         help="Of the samples written: uint8, uint16, float32, ...; values stay.  [default: the input's]",
     ),
-    click.option("--linear-light", "linear", is_flag=True, help="Undo the curve of sRGB while filtering."),
+    click.option(
+        "--linear-light",
+        "linear",
+        is_flag=True,
+        help="Filter light: undo sRGB's curve, or the gamma of profile or PNG.",
+    ),
     click.option("--auto-orient", is_flag=True, help="Turn pixels as the orientation tag says, and reset it."),
 ]
 _kept = [
@@ -147,7 +152,8 @@ class Work:
             facts = summary(format, shape, color, rows.dtype.itemsize * 8, alpha)
             turned = rows.orientation > 1 and (self._turns(kind or format) or self.recipe.upright)
             notes = images.left_out(rows.about, format, kind or format)
-        bands = self.recipe.bands(alpha)
+        recipe, unsure = self._lit(rows.about)
+        bands = recipe.bands(alpha)
         plain = color in ("gray", "rgb") and not alpha
         written = kind in (None, format) or (strips.writes_rows(output) and plain)
         if bands is None or turned or not written:
@@ -165,7 +171,7 @@ class Work:
 
         limit = int(self.max_pixels)
         strips.apply(source, output, [bands], tell, overwrite=self.overwrite, max_pixels=limit)
-        return notes, f"{facts}, band by band"
+        return notes + unsure, f"{facts}, band by band"
 
     def _whole(
         self, source: str, output: str, kind: str | None, stop: Stop, progress: Progress
@@ -185,6 +191,16 @@ class Work:
         progress.show()
         return notes, facts
 
+    def _lit(self, about: "About") -> tuple["Recipe", list[str]]:
+        """The recipe with the curve that an image follows; what is to be said of it."""
+        from sigconv.io.images.curves import gamma_of
+
+        if not self.recipe.linear:
+            return self.recipe, []
+        gamma, sure = gamma_of(about)
+        unsure = [] if sure else ["its profile has a curve that is not known here: --linear-light took sRGB's"]
+        return replace(self.recipe, gamma=gamma), unsure
+
     def _check(self, color: str) -> None:
         if self.recipe.linear and color == "cmyk":
             raise ValueError("--linear-light knows gray and RGB, and this image is CMYK")
@@ -200,7 +216,7 @@ class Work:
         from sigconv.io import develop
 
         self._check(picture.color)
-        notes: list[str] = []
+        recipe, notes = self._lit(picture.about)
         about, turns = picture.about, picture.orientations
         if max(turns) > 1 and self._turns(kind):
             if not self.auto_orient:
@@ -212,7 +228,7 @@ class Work:
             turns = picture.orientations
         for k, (page, turn) in enumerate(zip(picture.pages, turns, strict=True)):
             turn = turn if self.recipe.upright else 1
-            y = self.recipe(develop.turned(page, turn) if turn > 1 else page, picture.alpha)
+            y = recipe(develop.turned(page, turn) if turn > 1 else page, picture.alpha)
             picture.pages[k] = develop.turned_back(y, turn) if turn > 1 else y
         if self.recipe.dtype is not None:
             picture.bits = picture.pages[0].dtype.itemsize * 8

@@ -52,6 +52,7 @@ def command(
 
     Prints row, column and score of each place where the template fits, the best first. Rows and columns count from 0
     and are those of the template's middle, that is of its pixel (rows // 2, columns // 2), as in the image of scores.
+    Both images are turned as their orientation tags say before.
     The score is the normalised cross-correlation of brightness: from -1 to 1, whatever the brightness and contrast of
     either image. Where the template is transparent, anything fits.
     """
@@ -98,7 +99,8 @@ def _brightness(name: str, max_pixels: float) -> tuple[Any, Any]:
     picture = imaging.read(name, max_pixels)
     if len(picture.pages) > 1:
         raise SigconvError(f"{files.title(name)}: has {len(picture.pages)} pages, and one is needed")
-    colours, opacity = develop.apart(picture.pages[0], picture.alpha)
+    upright = develop.turned(picture.pages[0], picture.about.orientation)
+    colours, opacity = develop.apart(upright, picture.alpha)
     if opacity is not None:
         opacity = opacity >= develop.full_scale(opacity.dtype) / 2
     return brightness(colours), None if opacity is None or opacity.all() or not opacity.any() else opacity

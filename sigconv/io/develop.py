@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sigconv._kinds import into_integers
+from sigconv.io.images.curves import srgb
 from sigconv.io.strips import Stage as Bands
 
 _ROWS = 1 << 20  # samples that are worked on at once where it is done pixel by pixel
@@ -48,7 +49,9 @@ class Recipe:
     border, cval
         What stands around the picture; a constant is opaque.
     linear : bool
-        Filter amounts of light: samples are decoded by sRGB's transfer function (IEC 61966-2-1) and encoded again.
+        Filter amounts of light: samples are decoded by the curve that they follow, and encoded again.
+    gamma : float, optional
+        The exponent of that curve; sRGB's (IEC 61966-2-1), if none is given.
     scale, offset : float
         What comes of the stages, ``y``, becomes ``scale * y + offset``; opacity stays. In linear light, it is encoded
         after that.
@@ -62,6 +65,7 @@ class Recipe:
     border: str = "mirror"
     cval: float = 0.0
     linear: bool = False
+    gamma: float | None = None
     scale: float = 1.0
     offset: float = 0.0
     dtype: Any = None
@@ -125,8 +129,8 @@ class Recipe:
         full = full_scale(page.dtype)
         real = np.dtype(np.float32 if page.dtype in (np.uint8, np.float16, np.float32) else np.float64)
         colours, opacity = apart(page, alpha)
-        values = light(colours, real) if self.linear else colours.astype(real)
-        cval = float(light(np.array(self.cval / full), real)) * full if self.linear else self.cval
+        values = light(colours, real, self.gamma) if self.linear else colours.astype(real)
+        cval = float(light(np.array(self.cval / full), real, self.gamma)) * full if self.linear else self.cval
         if opacity is None:
             y = self._thinned(self._run(values, cval, full))
             return self._finished(y, dtype, full)
@@ -156,7 +160,7 @@ class Recipe:
             y *= y.dtype.type(self.scale)
         if self.offset:
             y += y.dtype.type(self.offset)
-        return rounded(encoded(y, full) if self.linear else y, dtype)
+        return rounded(encoded(y, full, self.gamma) if self.linear else y, dtype)
 
 
 def _beside(share: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -195,8 +199,8 @@ def rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return out
 
 
-def light(samples: np.ndarray, real: np.dtype) -> np.ndarray:
-    """Amounts of light, 0 to full scale, of samples encoded as sRGB has it.
+def light(samples: np.ndarray, real: np.dtype, gamma: float | None = None) -> np.ndarray:
+    """Amounts of light, 0 to full scale, of samples encoded as sRGB has it, or by another exponent.
 
     Examples
     --------
@@ -205,11 +209,11 @@ def light(samples: np.ndarray, real: np.dtype) -> np.ndarray:
     """
     full = full_scale(samples.dtype)
     if samples.dtype.kind in "iu" and samples.dtype.itemsize <= 2:
-        return (_decoded(np.arange(full + 1) / full) * full).astype(real)[samples]
-    return _by_rows(_decoded, samples.astype(real), full)
+        return (_decoded(np.arange(full + 1) / full, gamma) * full).astype(real)[samples]
+    return _by_rows(partial(_decoded, gamma=gamma), samples.astype(real), full)
 
 
-def encoded(amounts: np.ndarray, full: float) -> np.ndarray:
+def encoded(amounts: np.ndarray, full: float, gamma: float | None = None) -> np.ndarray:
     """Samples, 0 to full scale, of amounts of light; the other way round than `light`.
 
     Examples
@@ -217,7 +221,7 @@ def encoded(amounts: np.ndarray, full: float) -> np.ndarray:
     >>> encoded(np.array([0.0, 128.2, 255.0]), 255).round(1)
     array([  0., 188., 255.])
     """
-    return _by_rows(_encoded, amounts, full)
+    return _by_rows(partial(_encoded, gamma=gamma), amounts, full)
 
 
 def _by_rows(function: Callable[[np.ndarray], np.ndarray], values: np.ndarray, full: float) -> np.ndarray:
@@ -228,13 +232,14 @@ def _by_rows(function: Callable[[np.ndarray], np.ndarray], values: np.ndarray, f
     return flat.reshape(values.shape)
 
 
-def _decoded(v: np.ndarray) -> np.ndarray:
-    size = np.abs(v)  # below 0 the curve goes on as its own mirror image
-    return np.copysign(np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4), v)
+def _decoded(v: np.ndarray, gamma: float | None) -> np.ndarray:
+    return srgb(v) if gamma is None else np.copysign(np.abs(v) ** gamma, v)
 
 
-def _encoded(v: np.ndarray) -> np.ndarray:
+def _encoded(v: np.ndarray, gamma: float | None) -> np.ndarray:
     size = np.abs(v)
+    if gamma is not None:
+        return np.copysign(size ** (1 / gamma), v)
     return np.copysign(np.where(size <= 0.0031308, 12.92 * size, 1.055 * size ** (1 / 2.4) - 0.055), v)
 
 
