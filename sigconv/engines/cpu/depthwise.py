@@ -13,7 +13,7 @@ from sigconv.engines.cpu.compile import address, kernel
 from sigconv.engines.cpu.depthwise_sizes import COLUMNS, WINDOWS
 from sigconv.engines.cpu.scratch import kept
 from sigconv.engines.cpu.target import host
-from sigconv.engines.cpu.threads import parallel, split
+from sigconv.engines.cpu.threads import parallel, shares
 from sigconv.geometry import Slide
 
 _FEW = 4  # channels and outputs of a group, at which weights are too few to make up for laying out the input
@@ -70,7 +70,7 @@ def planned(
         arrays,
         (address(arrays[0]), address(arrays[1])),
         units,
-        split(units, max(-(-units // _RANGES), _WORK * units // work)),
+        shares(units, max(-(-units // _RANGES), _WORK * units // work)),
     )
 
 
@@ -124,7 +124,7 @@ def _with_border(
             run = _task(plan, laid_out, w, b, address(y[n, g * outputs]) + i * out_width * x.itemsize)
             run(0, plan.units)
 
-    parallel(task, split(len(jobs), -(-len(jobs) // _RANGES)))
+    parallel(task, shares(len(jobs), -(-len(jobs) // _RANGES)))
 
 
 def tile(itemsize: int) -> tuple[int, int]:

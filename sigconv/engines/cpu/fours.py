@@ -7,7 +7,7 @@ import numpy as np
 from sigconv.engines.cpu.compile import address, kernel
 from sigconv.engines.cpu.scratch import kept
 from sigconv.engines.cpu.sliding_jobs import Columns, Job, Planes, Rows
-from sigconv.engines.cpu.threads import parallel, split
+from sigconv.engines.cpu.threads import parallel, shares
 
 FILTERS = 9
 _BAND, _BLOCK = 64, 512  # outputs made at a time, so that their nine filters' inputs and outputs stay in the cache
@@ -72,7 +72,7 @@ def run(x: np.ndarray, w: np.ndarray, where: tuple[Rows, Columns, Planes], cval:
             if not finite[unit]:
                 slide_whole(source, weights, cval, target, table, unit, unit + 1, free)
 
-    parallel(task, split(whole.units, max(-(-whole.units // 32), 1)))
+    parallel(task, shares(whole.units, max(-(-whole.units // 32), 1)))
 
 
 def _nine(quarter: int, pitch: int, kernel_rows: int, along: Columns, block: int, dtype: np.dtype) -> Job:

@@ -9,7 +9,7 @@ from sigconv.engines.cpu.pool_sizes import BLOCK, INDICES, NOWHERE, PART
 from sigconv.engines.cpu.pool_windows import Axis, Row, Windows
 from sigconv.engines.cpu.results import apart_from
 from sigconv.engines.cpu.scratch import scratch
-from sigconv.engines.cpu.threads import parallel, split
+from sigconv.engines.cpu.threads import parallel, shares, split
 
 _STRIP = 2**17  # cells of a block of rows that are joined while they are in cache
 _GRAIN = 2**19  # cells a thread reads at a time
@@ -23,7 +23,7 @@ def _ranges(images: int, windows: Windows) -> list[tuple[int, int]]:
     """Rows of outputs, cut into blocks, in ranges that cost about the same."""
     deep, high, wide = windows.output
     blocks = -(-wide // windows.block)
-    return split(images * deep * high * blocks, max(_GRAIN * blocks // max(windows.cells, 1), 1))
+    return shares(images * deep * high * blocks, max(_GRAIN * blocks // max(windows.cells, 1), 1))
 
 
 def _whole(name: str, x: np.ndarray, over: float, power: int) -> np.ndarray:
@@ -36,7 +36,7 @@ def _whole(name: str, x: np.ndarray, over: float, power: int) -> np.ndarray:
     def task(lo: int, hi: int) -> None:
         run(source, target, size, power, lo, hi)
 
-    parallel(task, split(parts.size, max(_GRAIN // min(size, BLOCK), 1)))
+    parallel(task, shares(parts.size, max(_GRAIN // min(size, BLOCK), 1)))
     with np.errstate(all="ignore"):
         if name == "greatest":
             whole = parts.max(1)
@@ -64,7 +64,7 @@ def _tall(name: str, x: np.ndarray, place: int, axis: Axis, power: int) -> np.nd
         (ends,) = scratch(1, (window.kernel + 1) * pitch, x.dtype)
         run(source, target, *whole, pitch, power, address(ends), lo, hi)
 
-    parallel(task, split(arrays * -(-columns // strip) * blocks, max(_GRAIN // (2 * window.kernel * strip), 1)))
+    parallel(task, shares(arrays * -(-columns // strip) * blocks, max(_GRAIN // (2 * window.kernel * strip), 1)))
     return out
 
 
@@ -133,7 +133,7 @@ def _spread(x: np.ndarray, windows: Windows, over: float) -> np.ndarray:
         run(*fixed, over, address(line), lo, hi)
 
     cells = int(steps[0] * steps[1] * sizes[2])
-    parallel(task, split(len(x) * int(groups[0] * groups[1]), max(_GRAIN // max(cells, 1), 1)))
+    parallel(task, shares(len(x) * int(groups[0] * groups[1]), max(_GRAIN // max(cells, 1), 1)))
     return out
 
 
@@ -176,7 +176,7 @@ def put(x: np.ndarray, places: np.ndarray, out: np.ndarray, adding: bool = False
         visits = int(np.maximum(highest // PART - lowest // PART + 1, 0).sum())
         part = PART if visits <= _VISITS * len(lowest) else size
     parts = -(-size // max(part, 1))
-    ranges = split(len(out) * parts, max(_GRAIN // max((n + size) // max(parts, 1), 1), 1))
+    ranges = shares(len(out) * parts, max(_GRAIN // max((n + size) // max(parts, 1), 1), 1))
     first = [address(x), address(places), n, address(out), size, part, -1, address(lowest), address(highest)]
     wrong = np.zeros(len(ranges), np.int64)
     numbers = {lo: address(wrong) + 8 * k for k, (lo, _) in enumerate(ranges)}

@@ -13,7 +13,7 @@ from sigconv.engines.cpu import sizes
 from sigconv.engines.cpu.compile import address, kernel
 from sigconv.engines.cpu.scratch import room
 from sigconv.engines.cpu.target import host
-from sigconv.engines.cpu.threads import parallel, split
+from sigconv.engines.cpu.threads import parallel, shares
 from sigconv.sliding import Sliding
 
 KINDS = {"uint8": "uint8", "uint16": "uint16"}
@@ -217,7 +217,7 @@ class Job:
         slide = self.kernel(source, target)
         weights, table = address(w), address(self.table)
         room_needed = self.numbers * self.dtype.itemsize
-        ranges = split(self.units, max(-(-self.units // _PARTS), _LEAST // self.work))
+        ranges = shares(self.units, max(-(-self.units // _PARTS), _LEAST // self.work))
 
         def run(x: np.ndarray, out: np.ndarray, _held: object = (w, self.table)) -> None:
             at, to = address(x), address(out)

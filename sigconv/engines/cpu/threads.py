@@ -240,6 +240,17 @@ def split(n: int, grain: int, align: int = 1) -> list[tuple[int, int]]:
     return [(lo, min(lo + grain, n)) for lo in range(0, n, grain)]
 
 
+def shares(n: int, grain: int) -> list[tuple[int, int]]:
+    """Ranges covering [0, n), of about ``grain`` items, all alike: two, or four or a multiple of it.
+
+    Two threads or four then finish together, where of three ranges, or seven, one would wait for the other.
+    """
+    count = -(-n // max(grain, 1))
+    if count > 2:
+        count = min(-(-count // 4) * 4, n)
+    return [(n * k // count, n * (k + 1) // count) for k in range(count)]
+
+
 def parallel(task: Task, ranges: list[tuple[int, int]]) -> None:
     """Call ``task(lo, hi)`` for every range, on several threads where there are several ranges."""
     if len(ranges) == 1:

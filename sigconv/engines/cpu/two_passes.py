@@ -9,7 +9,7 @@ from sigconv.engines.cpu.compile import address, kernel
 from sigconv.engines.cpu.scratch import room
 from sigconv.engines.cpu.sliding_jobs import KINDS, Columns, Planes, Rows, Run
 from sigconv.engines.cpu.target import host
-from sigconv.engines.cpu.threads import parallel, split
+from sigconv.engines.cpu.threads import parallel, shares
 
 _BLOCK = 4096  # columns made at a time
 _PARTS, _LEAST = 16, 2**21  # ranges that the work is cut into, at most, and products in one, at least
@@ -64,7 +64,7 @@ class Passes:
         weights_down, weights = address(down), address(across)
         beside, size = self.space.turned * self.dtype.itemsize, self.space.total * self.dtype.itemsize
         jobs = [
-            (address(table), split(units, max(-(-units // _PARTS), _LEAST // self.work))) for table, units in self.jobs
+            (address(table), shares(units, max(-(-units // _PARTS), _LEAST // self.work))) for table, units in self.jobs
         ]
 
         def run(x: np.ndarray, out: np.ndarray, _held: object = (down, across, self.jobs)) -> None:
