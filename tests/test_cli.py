@@ -13,6 +13,7 @@ from sigconv_cli.main import COMMANDS, cli
 
 import sigconv as sc
 from sigconv import config
+from sigconv.io.images import Picture, write
 from sigconv.io.timestamps import to_ns
 
 UNTIMED = "a,x,y\nr,1,10\ns,2,20\nt,6,60\n"
@@ -263,6 +264,22 @@ def test_smoothing_imports_no_heavy_package(tmp_path):
     args = ["smooth", PROBE, "-c", "x", "-t", "time", "-w", "gaussian:sigma=2s", "-q", "-o", "/dev/null"]
     modules_after(*args)  # fills the cache
     assert modules_after(*args).isdisjoint({"numba", "scipy", "matplotlib", "pandas"})
+
+
+DECODERS = {"png": "imagecodecs", "tif": "imagecodecs", "jpg": "PIL", "bmp": "PIL", "webp": "PIL", "pgm": ""}
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_images_import_only_what_their_format_and_kernel_need(kind, tmp_path):
+    if not config.describe()["cache writable"]:
+        pytest.skip("without a cache, kernels are compiled anew and numba is needed")
+    source, target = tmp_path / f"in.{kind}", tmp_path / f"out.{kind}"
+    write(Picture([np.zeros((40, 50, 3), np.uint8)], "pnm", "rgb"), source)
+    args = ["image", source, "-k", "gaussian:sigma=2", "-k", "sobel", "-k", "median:3", "-o", target, "-y"]
+    modules_after(*args)  # fills the cache
+    found = modules_after(*args)
+    heavy = {"numba", "scipy", "matplotlib", "pandas", "tifffile", "imagecodecs", "PIL"}
+    assert found & heavy <= {DECODERS[kind]}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

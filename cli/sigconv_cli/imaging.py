@@ -143,9 +143,13 @@ class Work:
         self, source: str, output: str, kind: str | None, stop: Stop, progress: Progress
     ) -> tuple[list[str], str] | None:
         """A large image, band by band, where that gives the same; None where it does not."""
-        from sigconv.io import files, images, strips
+        from sigconv.io import files, images
 
-        if self.plot or output == "-" or files.is_device(output) or not strips.worth_it(source):
+        if self.plot or output == "-" or files.is_device(output) or not stored_by_rows(source):
+            return None
+        from sigconv.io import strips  # slow to import, and of no use to most formats
+
+        if not strips.worth_it(source):
             return None
         with closing(strips.open_rows(source, max_pixels=int(self.max_pixels))) as rows:
             shape, color, alpha, format = rows.shape, rows.color, rows.alpha, rows.format
@@ -256,6 +260,16 @@ def kind_of(output: str) -> str | None:
     if kind is None and ending:
         raise SigconvError(f"{output}: the ending {ending} names no kind of image that can be written")
     return kind
+
+
+def stored_by_rows(source: str) -> bool:
+    """Whether a file is of a format whose rows can be read band by band."""
+    from sigconv.io import files, images
+
+    if source == "-" or files.plain_size(source) is None:
+        return False
+    with open(source, "rb") as file:
+        return images.begun_as(file.read(16)) in ("tiff", "pnm", "pfm", "npy")
 
 
 def read(source: str, max_pixels: float) -> "Picture":

@@ -113,6 +113,7 @@ def main() -> None:
     finally:  # all is done, and the interpreter would only complain of being disturbed while it ends
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        gc.freeze()  # nor has it to look for garbage in what the system takes back at once
 
 
 def _fill_closed() -> None:

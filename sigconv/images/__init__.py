@@ -5,10 +5,16 @@ largest or smallest that the dtype holds. Borders are "mirror" where none is nam
 BORDER_REFLECT_101; `sigconv.borders` lists the others, and ``cval`` is what stands around a "constant" one.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from sigconv.images.edges import edges, prewitt, scharr, sobel
 from sigconv.images.kernels import kernel
-from sigconv.images.ranks import dilate, erode, median, peaks, pool
 from sigconv.images.weighted import box, emboss, filter, gaussian, laplacian, log, sharpen, unsharp
+
+if TYPE_CHECKING:
+    from sigconv.images.ranks import dilate, erode, median, peaks, pool
+
+_RANKS = ("dilate", "erode", "median", "peaks", "pool")  # pools and running filters are imported for them alone
 
 __all__ = [
     "box",
@@ -30,3 +36,16 @@ __all__ = [
     "sobel",
     "unsharp",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _RANKS:
+        raise AttributeError(f"module 'sigconv.images' has no attribute {name!r}")
+    from sigconv.images import ranks
+
+    globals().update({rank: getattr(ranks, rank) for rank in _RANKS})
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -46,8 +46,6 @@ def median(image: Any, size: Ints, *, border: str = "mirror", cval: float = 0) -
     >>> median([[1.0, 1.0, 9.0, 1.0, 1.0]], (1, 3))
     array([[1., 1., 1., 1., 1.]])
     """
-    from scipy.ndimage import median_filter
-
     x, border = pixels(image, "iufb"), border_name(border)
     size = per_axis("size", size, 2)
     window = (*size, *(1,) * (x.ndim - 2))
@@ -55,6 +53,8 @@ def median(image: Any, size: Ints, *, border: str = "mirror", cval: float = 0) -
     missing = np.isnan(cells) if x.dtype.kind == "f" else np.zeros((), bool)
     if size == (3, 3) and not missing.any() and _holds(x.dtype, cval, border):
         return median_of_nine(x, border, cval)
+    from scipy.ndimage import median_filter  # slow to import
+
     if not missing.any() and cval == cval:
         return median_filter(cells, window, mode=border, cval=cval).astype(x.dtype, copy=False)
     y = median_filter(np.where(missing, 0, cells), window, mode=border, cval=0 if cval != cval else cval)

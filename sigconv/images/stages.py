@@ -11,15 +11,14 @@ import numpy as np
 
 from sigconv.checks import not_negative, positive, whole_number
 from sigconv.geometry import Ints, per_axis
-from sigconv.images import kernels, ranks, weighted
+from sigconv.images import kernels, weighted
 from sigconv.images._pixels import as_dtype, real_of
 from sigconv.images.edges import edges, prewitt, scharr, sobel
-from sigconv.pooling_norms import lp_pool2d, lse_pool2d
 
 Apply = Callable[[np.ndarray, str, float, float], np.ndarray]
 
 _SLOPES = {"sobel": sobel, "scharr": scharr, "prewitt": prewitt}
-_RANKS = {"median": ranks.median, "erode": ranks.erode, "dilate": ranks.dilate}
+_RANKS = ("median", "erode", "dilate")
 _INKS = {3: (0.299, 0.587, 0.114)}  # what channels count where one brightness is wanted; else all the same
 
 
@@ -165,9 +164,16 @@ def _quick(name: str, rest: str, w: np.ndarray) -> Apply | None:
     return None
 
 
+def _ranks() -> Any:
+    """Slow to import, and of no use to weighted sums."""
+    from sigconv.images import ranks
+
+    return ranks
+
+
 def _ranking(text: str, name: str, size: float) -> Stage:
     k = whole_number("size", size, 1)
-    function = _RANKS[name]
+    function = getattr(_ranks(), name)
     return Stage(
         text=text,
         apply=lambda x, border, cval, full: function(x, k, border=border, cval=cval),
@@ -225,10 +231,10 @@ def pool_stage(kind: str, size: Ints, stride: Ints | None = None, padding: Any =
     total = 1.0
     if name in ("max", "min", "avg", "mean"):
         _given(rest, name)
-        plain = {"avg": "mean"}.get(name, name)
+        plain, pool = {"avg": "mean"}.get(name, name), _ranks().pool
 
         def run(x: np.ndarray, border: str, cval: float, full: float) -> np.ndarray:
-            return ranks.pool(x, plain, (rows, columns), step, padding)
+            return pool(x, plain, (rows, columns), step, padding)
     elif name in ("lp", "lse"):
         given = _given(rest, name, **({"p": 2} if name == "lp" else {"beta": 4}))
         p, beta = positive("p", given.get("p", 2)), given.get("beta", 4)
@@ -259,6 +265,8 @@ def _within(
 
 
 def _norms(x: np.ndarray, name: str, p: float, beta: float, size: Ints, step: Ints, padding: Any) -> np.ndarray:
+    from sigconv.pooling_norms import lp_pool2d, lse_pool2d
+
     planes = np.ascontiguousarray(x[np.newaxis] if x.ndim == 2 else np.moveaxis(x, -1, 0)).astype(real_of(x))
     if name == "lp":
         y = lp_pool2d(planes, p, size, step, padding=padding)

@@ -9,11 +9,9 @@ import numpy as np
 from sigconv._kinds import numeric_array
 from sigconv.borders import border_name
 from sigconv.checks import not_negative, positive
-from sigconv.engines.cpu.running_filters import Window, byte_means
 from sigconv.geometry import Ints, per_axis
 from sigconv.images._pixels import as_dtype, correlated, pixels, real_of, result_dtype
 from sigconv.images.kernels import bell, bend, parse
-from sigconv.running import uniform_filter
 
 
 def filter(image: Any, kernel: Any, *, border: str = "mirror", cval: float = 0, dtype: Any = None) -> np.ndarray:
@@ -125,6 +123,9 @@ def box(image: Any, size: Ints, *, border: str = "mirror", cval: float = 0) -> n
     >>> box(np.array([[0, 0, 6, 0, 0]], np.uint8), (1, 3))
     array([[0, 2, 2, 2, 0]], dtype=uint8)
     """
+    from sigconv.engines.cpu.running_filters import Window, byte_means
+    from sigconv.running import uniform_filter
+
     x, border = pixels(image), border_name(border)
     size = per_axis("size", size, 2)
     if x.dtype == np.uint8 and cval in range(256):

@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import lcm
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from sigconv._kinds import into_integers
 from sigconv.io.images.curves import srgb
-from sigconv.io.strips import Stage as Bands
+
+if TYPE_CHECKING:
+    from sigconv.io.strips import Stage as Bands
 
 _ROWS = 1 << 20  # samples that are worked on at once where it is done pixel by pixel
 _NONE = {4: 1e-6, 8: 1e-12}  # opacity that is none, by the bytes of a float
@@ -76,10 +78,12 @@ class Recipe:
         turned = self.stride > 1 or any(stage.upright for stage in self.stages)
         object.__setattr__(self, "upright", turned)
 
-    def bands(self, alpha: bool) -> Bands | None:
+    def bands(self, alpha: bool) -> "Bands | None":
         """The recipe for an image that comes band by band; None where a pixel may depend on all others."""
         if self.border == "wrap" or any(stage.whole for stage in self.stages):
             return None
+        from sigconv.io.strips import Stage as Bands
+
         run = partial(self, alpha=alpha)
         block = self.stages[0] if len(self.stages) == 1 else None
         if block is not None and block.size * block.step > 1:

@@ -17,7 +17,7 @@ from sigconv.errors import SigconvError
 from sigconv.io.images.picture import About, ImageError, Picture, Refusal
 from sigconv.io.images.room import has_room, left_out
 
-__all__ = ["About", "ImageError", "Picture", "format_of", "has_room", "left_out", "read", "write"]
+__all__ = ["About", "ImageError", "Picture", "begun_as", "format_of", "has_room", "left_out", "read", "write"]
 
 MAX_PIXELS = 10**9
 
@@ -60,6 +60,17 @@ def format_of(name: str | Path) -> str | None:
     ('tiff', None, 'jpeg')
     """
     return _SUFFIXES.get(Path(name).suffix[1:].lower())
+
+
+def begun_as(head: bytes) -> str | None:
+    """The format of a file with such first bytes, of which 16 are enough; None where it is not known.
+
+    Examples
+    --------
+    >>> begun_as(b"P5 3 1 255 ")
+    'pnm'
+    """
+    return next((kind for magic, kind in _MAGIC if re.match(magic, head, re.DOTALL)), None)
 
 
 def read(source: str | Path | BinaryIO, *, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -152,7 +163,7 @@ def _read(file: BinaryIO, name: str, max_pixels: int) -> Picture:
         file.seek(0)
         if not head:
             raise Refusal("is empty")
-        kind = next((kind for magic, kind in _MAGIC if re.match(magic, head, re.DOTALL)), None)
+        kind = begun_as(head)
         if kind is None:
             raise Refusal(f"is no image that is known here: {_READ}")
         if kind not in _SUFFIXES.values():

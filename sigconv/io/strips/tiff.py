@@ -1,9 +1,8 @@
 """TIFFs by bands of rows: strips and tiles are decoded as they are needed, and written as soon as they are full."""
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -17,6 +16,9 @@ from sigconv.io.images.tiff_layout import Layout, layout_of, places_of
 from sigconv.io.images.tiff_tags import Tags
 from sigconv.io.images.tiff_write import described
 from sigconv.io.strips.plain import NotInStrips, read_into
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 _HELD = 1 << 28  # bytes of a row of strips or tiles that is decoded
 _SUB_IFDS = 330
@@ -229,6 +231,8 @@ class Workers:
         if len(items) < 2 or get_num_threads() < 2:
             return map(task, items)
         if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor  # slow to import, and seldom needed
+
             self._pool = ThreadPoolExecutor(get_num_threads(), "sigconv-blocks")
         return self._pool.map(task, items)
 
