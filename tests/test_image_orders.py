@@ -44,6 +44,14 @@ def test_steepness_of_huge_and_of_missing_values():
         assert np.isnan(y).sum() == 4
 
 
+def test_steepness_does_not_depend_on_how_an_image_is_cut(rng):
+    x = rng.integers(0, 256, (450, 700, 2), np.uint8)  # more pixels than are done at once
+    across, down = (images.filter(x, f"sobel_{axis}", dtype="float32") for axis in "xy")
+    np.testing.assert_array_equal(images.sobel(x, dtype="float32"), np.sqrt(across * across + down * down))
+    with pytest.raises(ValueError, match="NaN"):
+        images.sobel(np.where(np.arange(700 * 450).reshape(450, 700) == 99_999, np.nan, 0), dtype="int16")
+
+
 def test_edges_are_opencvs(rng):
     cv2 = pytest.importorskip("cv2")
     x = images.gaussian(rng.integers(0, 256, (90, 121), np.uint8), 2)
@@ -108,6 +116,17 @@ def test_pools_join_blocks(blocks, size, seed, dtype, channels):
     else:
         sums = cells.sum((1, 3), dtype=np.int64)
         assert y.ravel().tolist() == [round(Fraction(total, size[0] * size[1])) for total in sums.ravel().tolist()]
+
+
+@pytest.mark.parametrize(("dtype", "size"), [(np.uint8, 181), (np.uint8, 180), (np.uint16, 12), (np.uint16, 11)])
+def test_halves_of_wide_blocks_are_told_from_what_is_nearly_a_half(dtype, size):
+    count = size * size
+    x = np.full((3, count), np.iinfo(dtype).max, dtype)
+    for k in range(3):
+        x[k, : count // 2 + k - 1] -= 1
+    y = images.pool(x.reshape(3 * size, size), "mean", size)
+    sums = x.sum(1, dtype=np.int64).tolist()
+    assert y.ravel().tolist() == [round(Fraction(total, count)) for total in sums]
 
 
 def test_padding_of_a_pool_takes_no_part():

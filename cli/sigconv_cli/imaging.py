@@ -125,6 +125,7 @@ class Work:
         from sigconv.errors import SigconvError
         from sigconv.io import files
 
+        running.keep_memory()
         began, title = time.monotonic(), files.title(source)
         kind = kind_of(output)
         try:

@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 
 from sigconv.checks import not_negative
+from sigconv.engines.cpu.threads import parallel, split
 from sigconv.images._pixels import as_dtype, correlated, pixels, real_of, result_dtype
 from sigconv.images.kernels import bell, parse
 
 _TAN = np.sqrt(2) - 1  # of 22.5 degrees
+_BLOCK = 1 << 17  # pixels at a time: what is in between stays in the cache
 
 
 def sobel(image: Any, *, border: str = "mirror", cval: float = 0, dtype: Any = None) -> np.ndarray:
@@ -121,7 +123,8 @@ def edges(
         raise ValueError(f"low must be at most high, {high:g}, got {low:g}")
     if not_negative("sigma", sigma):
         x = correlated(x, np.outer(bell(sigma), bell(sigma)), border, cval, real_of(x))
-    across, down, steep = _slopes("sobel", x, border, cval)
+    across, down = _slopes("sobel", x, border, cval)
+    steep = _steep(across, down, x.dtype.kind == "f", across.dtype)
     found, _ = label(_crests(across, down, steep) & (steep > low), np.ones((3, 3)))
     strong = np.zeros(found.max(initial=0) + 1, bool)
     strong[found[steep > high]] = True
@@ -150,14 +153,29 @@ def _crests(across: np.ndarray, down: np.ndarray, steep: np.ndarray) -> np.ndarr
 def _steepness(name: str, image: Any, border: str, cval: float, dtype: Any) -> np.ndarray:
     x = pixels(image)
     asked = result_dtype(dtype, x)
-    return as_dtype(_slopes(name, x, border, cval)[2], asked)
+    across, down = _slopes(name, x, border, cval)
+    return _steep(across, down, x.dtype.kind == "f", asked)
 
 
-def _slopes(name: str, x: np.ndarray, border: str, cval: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The derivatives along rows and down columns, and the root of the sum of their squares."""
-    across, down = (correlated(x, parse(f"{name}_{axis}"), border, cval, real_of(x)) for axis in "xy")
-    if x.dtype.kind == "f":  # whose squares might be too large, or be NaN beside an infinity
-        return across, down, np.hypot(across, down)
-    squares = across * across
-    squares += down * down
-    return across, down, np.sqrt(squares, out=squares)
+def _slopes(name: str, x: np.ndarray, border: str, cval: float) -> list[np.ndarray]:
+    """The derivatives along rows and down columns."""
+    return [correlated(x, parse(f"{name}_{axis}"), border, cval, real_of(x)) for axis in "xy"]
+
+
+def _steep(across: np.ndarray, down: np.ndarray, careful: bool, dtype: np.dtype) -> np.ndarray:
+    """The root of the sum of the squares, where care is taken of squares that are too large, or NaN beside infinity."""
+    out = np.empty(across.shape, dtype)
+    parts = across.reshape(-1), down.reshape(-1), out.reshape(-1)
+
+    def run(low: int, high: int) -> None:
+        a, b, target = (part[low:high] for part in parts)
+        if careful:
+            length = np.hypot(a, b)
+        else:
+            length = a * a
+            length += b * b
+            np.sqrt(length, out=length)
+        target[...] = as_dtype(length, dtype)
+
+    parallel(run, split(out.size, _BLOCK))
+    return out

@@ -1,5 +1,6 @@
 """Orders of pixels: medians, smallest and largest, blocks that become one pixel, and peaks."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -205,8 +206,15 @@ def _holds(dtype: np.dtype, cval: float, border: str) -> bool:
 
 def _block_means(planes: np.ndarray, size: Ints, stride: Ints | None, padding: Padding) -> np.ndarray:
     """Sums by counts, both exact where pixels are integers of up to 32 bits, so that halves are halves."""
-    cells = planes.astype(float) if planes.dtype.kind in "iu" else planes
-    present = np.ones((1, *planes.shape[1:]), cells.dtype)
-    sums, counts = (avg_pool2d(a, size, stride, padding, divisor_override=1) for a in (cells, present))
+    cells, count = planes, prod(per_axis("size", size, 2))
+    if planes.dtype.kind in "iu":
+        most = 2 ** (8 * planes.dtype.itemsize) * count
+        # a float holds the sum, and tells a quotient that is nearly a half from a half
+        cells = planes.astype(np.float32 if most < 2**23 else np.float64)
+    sums = avg_pool2d(cells, size, stride, padding, divisor_override=1)
+    counts = np.array(count, cells.dtype)
+    if not isinstance(padding, int | str) or padding not in (0, "valid"):
+        present = np.ones((1, *planes.shape[1:]), cells.dtype)
+        counts = avg_pool2d(present, size, stride, padding, divisor_override=1)
     with np.errstate(invalid="ignore"):  # a block of padding alone
         return as_dtype(np.divide(sums, counts, out=sums), planes.dtype)
