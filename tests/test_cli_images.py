@@ -13,7 +13,7 @@ from image_files import after, command, saved
 from scipy import ndimage
 
 from sigconv import images
-from sigconv.io.images import About, ImageError, Picture, read, write
+from sigconv.io.images import About, Picture, read, write
 
 REAL = ROOT.parent / "shared" / "data" / "images"
 NAMES = sorted(path.name for path in REAL.glob("*")) if REAL.exists() else []
@@ -28,34 +28,7 @@ def nearest(values, dtype):
     return np.clip(np.rint(values), info.min, info.max).astype(dtype)
 
 
-# Real images
-
-
-@real_images
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("args", ["image -k gaussian:sigma=1.5", "image -k sharpen", "image -k sobel", "pool -m avg"])
-def test_real_images_stay_what_they_are(name, args, tmp_path):
-    source, target = REAL / name, tmp_path / name
-    out, notes, code = command(*args.split(), source, "-o", target)
-    if name == "truncated.png":
-        with pytest.raises(ImageError) as refusal:
-            read(source)
-        assert (out, notes, code) == (b"", f"sigconv: {refusal.value}\n", 1)
-        assert os.listdir(tmp_path) == []
-        return
-    before = read(source)
-    assert (out, code) == (b"", 0), notes
-    y = read(target)
-    kept = ("format", "color", "alpha", "bits")
-    assert [getattr(y, key) for key in kept] == [getattr(before, key) for key in kept]
-    kept = ("icc", "exif", "xmp", "dpi", "orientation")
-    assert [getattr(y.about, key) for key in kept] == [getattr(before.about, key) for key in kept]
-    if before.palette:  # the exception: new colours need room
-        assert not y.palette and "palette" in notes
-    for page, old in zip(y.pages, before.pages, strict=True):
-        rows, columns = old.shape[:2]
-        shape = (rows // 2, columns // 2) if args.startswith("pool") else (rows, columns)
-        assert (page.dtype, page.shape) == (old.dtype, (*shape, *old.shape[2:]))
+# Real images (each through four filters: test_image_kept.py)
 
 
 @real_images
