@@ -88,6 +88,32 @@ def into_integers(values: np.ndarray, out: np.ndarray, overflow: str) -> None:
     out[low], out[high] = info.min, info.max
 
 
+def as_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Floats as ``dtype``, in whose place they may be rounded: integers half to even and kept in range.
+
+    Raises
+    ------
+    ValueError
+        Where a NaN would have to become an integer.
+
+    Examples
+    --------
+    >>> as_dtype(np.array([-3.0, 0.5, 1.5, 300.0]), np.dtype("uint8"))
+    array([  0,   0,   2, 255], dtype=uint8)
+    """
+    if dtype.kind == "f":
+        return values.astype(dtype, copy=False)
+    if values.size and np.isnan(values.min()):
+        raise ValueError(f"{dtype} cannot hold NaN, which the result has")
+    info = np.iinfo(dtype)
+    if info.bits < values.itemsize * 8:  # both ends are floats of the kind
+        np.rint(values, out=values)
+        return np.clip(values, info.min, info.max, out=values).astype(dtype)
+    out = np.empty(values.shape, dtype)
+    into_integers(values, out, "saturate")
+    return out
+
+
 def _wrapped(values: np.ndarray) -> np.ndarray:
     """Whole numbers modulo 2**64, as int64; infinities have no remainder and become 0."""
     with np.errstate(invalid="ignore"):

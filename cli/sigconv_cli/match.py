@@ -110,11 +110,12 @@ def _drawn(score: Any, kind: str | None) -> "Picture":
     """The scores as a picture."""
     import numpy as np
 
+    from sigconv._kinds import as_dtype
     from sigconv.io import develop
     from sigconv.io.images import About, Picture
 
     dtype = np.dtype(_DEEP.get(kind or "png", "uint8"))
-    page = score.astype(dtype)
-    if dtype.kind != "f":
-        page = develop.rounded(np.clip(np.nan_to_num(score), 0, 1) * develop.full_scale(dtype), dtype)
+    page = as_dtype(
+        score if dtype.kind == "f" else np.clip(np.nan_to_num(score), 0, 1) * develop.full_scale(dtype), dtype
+    )
     return Picture([page], kind or "png", "gray", False, dtype.itemsize * 8, False, About())

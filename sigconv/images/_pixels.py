@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from sigconv._kinds import into_integers, numeric_array
+from sigconv._kinds import numeric_array
 from sigconv.linear import correlate
 
 
@@ -41,16 +41,3 @@ def correlated(x: np.ndarray, weights: np.ndarray, border: str, cval: float, dty
     """Every channel correlated with the weights, rounded half to even and kept in range where dtype is of integers."""
     options: dict[str, Any] = dict(border=border, cval=cval, axes=(0, 1), out_dtype=dtype)
     return correlate(x, weights, **options)
-
-
-def as_dtype(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Floats as ``dtype``, in whose place they may be rounded: integers half to even and kept in range."""
-    if dtype.kind == "f":
-        return values.astype(dtype, copy=False)
-    info = np.iinfo(dtype)
-    if values.size and info.bits < values.itemsize * 8 and not np.isnan(values.min()):  # floats hold both ends
-        np.rint(values, out=values)
-        return np.clip(values, info.min, info.max, out=values).astype(dtype)
-    out = np.empty(values.shape, dtype)
-    into_integers(values, out, "saturate")
-    return out

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from sigconv._kinds import as_dtype
 from sigconv.checks import not_negative
 from sigconv.engines.cpu.threads import parallel, split
-from sigconv.images._pixels import as_dtype, correlated, pixels, real_of, result_dtype
+from sigconv.images._pixels import correlated, pixels, real_of, result_dtype
 from sigconv.images.kernels import bell, parse
 
 _TAN = np.sqrt(2) - 1  # of 22.5 degrees

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from sigconv._kinds import numeric_array
+from sigconv._kinds import as_dtype, numeric_array
 from sigconv.borders import border_name
 from sigconv.checks import choice, whole_number
 from sigconv.geometry import Ints, Padding, per_axis
 from sigconv.images._medians import median_of_nine
-from sigconv.images._pixels import as_dtype, pixels
+from sigconv.images._pixels import pixels
 from sigconv.pooling import avg_pool2d, max_pool2d
 from sigconv.running import maximum_filter, minimum_filter
 

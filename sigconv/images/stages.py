@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from sigconv._kinds import as_dtype
 from sigconv.checks import not_negative, positive, whole_number
 from sigconv.geometry import Ints, per_axis
 from sigconv.images import kernels, weighted
-from sigconv.images._pixels import as_dtype, real_of
+from sigconv.images._pixels import real_of
 from sigconv.images.edges import edges, prewitt, scharr, sobel
 
 Apply = Callable[[np.ndarray, str, float, float], np.ndarray]

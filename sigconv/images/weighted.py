@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from sigconv._kinds import numeric_array
+from sigconv._kinds import as_dtype, numeric_array
 from sigconv.borders import border_name
 from sigconv.checks import not_negative, positive
 from sigconv.geometry import Ints, per_axis
-from sigconv.images._pixels import as_dtype, correlated, pixels, real_of, result_dtype
+from sigconv.images._pixels import correlated, pixels, real_of, result_dtype
 from sigconv.images.kernels import bell, bend, parse
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from sigconv._kinds import into_integers
+from sigconv._kinds import as_dtype
 from sigconv.io.images.curves import srgb
 
 if TYPE_CHECKING:
@@ -157,14 +157,14 @@ class Recipe:
             y[~seen] = 0
         np.clip(share, 0, 1, out=share)
         share *= real.type(full_scale(dtype))
-        return np.dstack((y, rounded(share, dtype)))
+        return np.dstack((y, as_dtype(share, dtype)))
 
     def _finished(self, y: np.ndarray, dtype: np.dtype, full: float) -> np.ndarray:
         if self.scale != 1:
             y *= y.dtype.type(self.scale)
         if self.offset:
             y += y.dtype.type(self.offset)
-        return rounded(encoded(y, full, self.gamma) if self.linear else y, dtype)
+        return as_dtype(encoded(y, full, self.gamma) if self.linear else y, dtype)
 
 
 def _beside(share: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -175,32 +175,6 @@ def _beside(share: np.ndarray, values: np.ndarray) -> np.ndarray:
 def full_scale(dtype: np.dtype) -> float:
     """What white and opaque are: the largest of integers, 1 for floats."""
     return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
-
-
-def rounded(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Floats as ``dtype``: integers half to even and kept in range; may work in place.
-
-    Raises
-    ------
-    ValueError
-        Where a NaN would have to become an integer.
-
-    Examples
-    --------
-    >>> rounded(np.array([-3.0, 0.5, 1.5, 300.0]), np.dtype("uint8"))
-    array([  0,   0,   2, 255], dtype=uint8)
-    """
-    if dtype.kind == "f":
-        return values.astype(dtype, copy=False)
-    info = np.iinfo(dtype)
-    if np.isnan(values).any():
-        raise ValueError(f"{dtype} cannot hold NaN, which the result has")
-    if info.bits < values.itemsize * 8:  # both ends are floats of the kind
-        np.rint(values, out=values)
-        return np.clip(values, info.min, info.max, out=values).astype(dtype)
-    out = np.empty(values.shape, dtype)
-    into_integers(np.ascontiguousarray(values), out, "saturate")
-    return out
 
 
 def light(samples: np.ndarray, real: np.dtype, gamma: float | None = None) -> np.ndarray:
