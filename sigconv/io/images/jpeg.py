@@ -1,8 +1,13 @@
-"""JPEG: Pillow decodes and encodes the samples; the segments around them are read and written here."""
+"""JPEG: libjpeg decodes and encodes the samples; the segments around them are read and written here.
+
+imagecodecs and Pillow bring the same libjpeg. The first decodes straight into arrays, and several at once; the second
+knows CMYK, arithmetic coding, and tables of one's own.
+"""
 
 import re
 import struct
 from io import BytesIO
+from math import prod
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -12,11 +17,13 @@ from sigconv.io.images.picture import About, Page, Picture, Refusal, channels, l
 
 QUALITY = 92
 _EXIF, _XMP, _ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
-_COLORS = {"L": "gray", "RGB": "rgb", "CMYK": "cmyk"}
+_COLORS = {1: "gray", 3: "rgb", 4: "cmyk"}  # of so many channels
+_MODES = ("L", "RGB", "CMYK")
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _HUFFMAN = (0xC0, 0xC1, 0xC2)
 _READ_FRAMES = (*_HUFFMAN, 0xC9, 0xCA)
 _RESTART = re.compile(rb"(\xff[\xd0-\xd7])")
+_MANY = 1 << 18  # pixels for which another thread is worth it
 _PIECE = 65533  # bytes that a segment holds
 _TAIL = bytes(range(7, 250, 5))  # decodes to something, whatever the codes
 Segments = list[tuple[int, bytes]]
@@ -35,10 +42,12 @@ def read_jpeg(file: BinaryIO, max_pixels: int) -> Picture:
     if precision != 8 or marker not in _READ_FRAMES or count not in (1, 3, 4):
         raise Refusal(f"is JPEG of {count} channels, {precision} bits, process {marker - 0xC0}, which is not read")
     end, ended = _scans(data, start)
-    image = _decoded(data[:end])
-    page = np.asarray(image)
-    if marker in _HUFFMAN and not np.array_equal(page, np.asarray(_decoded(ended))):
-        raise Refusal("is damaged: its data end before the image does")
+    if marker in _HUFFMAN:
+        page, longer = _decoded_both(data[:end], ended, (rows, columns), count)
+        if not np.array_equal(page, longer):
+            raise Refusal("is damaged: its data end before the image does")
+    else:
+        page = _decoded_slowly(data[:end])
     about = _about(segments)
     if data.find(b"MPF\0", 0, start) > 0:
         about.lost.append("further images of the file (MPO)")
@@ -46,7 +55,7 @@ def read_jpeg(file: BinaryIO, max_pixels: int) -> Picture:
         about.lost.append(f"{len(data) - end:,} bytes behind the image")
     about.details.update(tables_of(data, None))
     about.details["progressive"] = marker in (0xC2, 0xCA)
-    return Picture([np.ascontiguousarray(page)], "jpeg", _COLORS[image.mode], about=about)
+    return Picture([np.ascontiguousarray(page)], "jpeg", _COLORS[count], about=about)
 
 
 def write_jpeg(picture: Picture, file: BinaryIO, quality: int | None = None) -> list[str]:
@@ -187,14 +196,42 @@ def _longer(scan: bytes) -> list[bytes]:
     return pieces
 
 
-def _decoded(data: bytes) -> Any:
+def _decoded_both(first: bytes, second: bytes, size: tuple[int, int], count: int) -> list[Page]:
+    """Both files' samples, which are decoded at once where there are many."""
+    pages: list[Page] = [np.empty(0)] * 2
+
+    def decode(low: int, high: int) -> None:
+        for k in range(low, high):
+            pages[k] = _decoded((first, second)[k], size, count)
+
+    if prod(size) < _MANY:
+        decode(0, 2)
+    else:
+        from sigconv.engines.cpu.threads import parallel  # brings compiled code along
+
+        parallel(decode, [(0, 1), (1, 2)])
+    return pages
+
+
+def _decoded(data: bytes, size: tuple[int, int], count: int) -> Page:
+    if count == 4:
+        return _decoded_slowly(data)
+    import imagecodecs
+
+    page: Page = imagecodecs.jpeg8_decode(data)
+    if page.shape[:2] != size or channels(page) != count:
+        raise Refusal("is damaged: its parts do not agree on its size")
+    return page
+
+
+def _decoded_slowly(data: bytes) -> Page:
     from PIL.JpegImagePlugin import JpegImageFile
 
     image = JpegImageFile(BytesIO(data))
     image.load()
-    if image.mode not in _COLORS:
+    if image.mode not in _MODES:
         raise Refusal(f"is JPEG of kind {image.mode}, which is not read")
-    return image
+    return np.asarray(image)
 
 
 def _about(segments: Segments) -> About:
