@@ -178,6 +178,17 @@ def test_bands_say_what_whole_images_say(tmp_path, monkeypatch):
     assert said[0] == said[1] and said[0].count("\n") == 3 and "NPY has no room for the colour profile" in said[0]
 
 
+def test_floats_have_no_white_that_is_zero(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", BYTES, photometric="miniswhite", metadata=None)
+    y = after(tmp_path / "a.tif", "-k", "identity", "--dtype", "float32").pages[0]
+    assert np.array_equal(y, 255.0 - BYTES)
+    with tifffile.TiffFile(tmp_path / "after-a.tif") as file:
+        assert file.pages[0].photometric == tifffile.PHOTOMETRIC.MINISBLACK
+    assert np.array_equal(after(tmp_path / "a.tif", "-k", "identity").pages[0], 255 - BYTES)
+    with tifffile.TiffFile(tmp_path / "after-a.tif") as file:
+        assert file.pages[0].photometric == tifffile.PHOTOMETRIC.MINISWHITE
+
+
 # Standard streams that are closed
 
 

@@ -52,6 +52,14 @@ def test_a_stage_that_sees_everything_is_refused(tmp_path, rng):
     assert os.listdir(tmp_path) == ["in.tif"]
 
 
+def test_what_the_result_cannot_be_written_as(tmp_path, rng):
+    write_tiff(tmp_path / "in.tif", picture(rng, (50, 40), "uint8"))
+    for name, dtype in (("out.pgm", "float32"), ("out.pfm", "uint16")):
+        with pytest.raises(SigconvError, match=rf"{name}: P[NF]M holds no images of 1 channels in {dtype}"):
+            strips.apply(tmp_path / "in.tif", tmp_path / name, [Stage(lambda a, dtype=dtype: a.astype(dtype))])
+    assert os.listdir(tmp_path) == ["in.tif"]
+
+
 def test_too_many_pixels(tmp_path, rng):
     write_tiff(tmp_path / "in.tif", picture(rng, (50, 40), "uint8"))
     with pytest.raises(SigconvError, match=r"in\.tif: has 40 x 50 pixels, more than the limit of 1,999"):

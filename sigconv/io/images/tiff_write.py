@@ -68,7 +68,8 @@ def _layout(picture: Picture, page: Page, kind: Kind, source: Layout | None, not
         own = Layout(kind, shape, page.dtype, bits, block, compression=layouts.DEFLATE, predictor=predictor)
         return replace(own, photometric=photometric, extra=extra)
     layout = replace(source.resized(shape, page.dtype), kind=kind, bits=bits, planar=source.planar and shape[2] > 1)
-    if source.photometric == layouts.PALETTE or source.color != picture.color:
+    other = source.photometric == layouts.WHITE_IS_ZERO and source.dtype.kind != page.dtype.kind
+    if other or source.photometric == layouts.PALETTE or source.color != picture.color:
         layout = replace(layout, photometric=photometric)
     if len(source.extra) != len(extra):
         layout = replace(layout, extra=extra)

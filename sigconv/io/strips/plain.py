@@ -59,7 +59,7 @@ def npy_form(shape: tuple[int, ...], dtype: np.dtype, scale: str = "") -> Form:
 def pnm_form(shape: tuple[int, ...], dtype: np.dtype, scale: str = "") -> Form:
     channels = shape[2] if len(shape) == 3 else 1
     if dtype not in (np.uint8, np.uint16) or channels not in (1, 3):
-        raise Refusal(f"cannot hold {dtype} of {channels} channels as PNM")
+        raise Refusal(f"PNM holds no images of {channels} channels in {dtype}")
     head = f"P{5 if channels == 1 else 6}\n{shape[1]} {shape[0]}\n{np.iinfo(dtype).max}\n"
     return Form("pnm", shape, dtype.newbyteorder(">"), head.encode())
 
@@ -67,7 +67,7 @@ def pnm_form(shape: tuple[int, ...], dtype: np.dtype, scale: str = "") -> Form:
 def pfm_form(shape: tuple[int, ...], dtype: np.dtype, scale: str = "-1.0") -> Form:
     channels = shape[2] if len(shape) == 3 else 1
     if dtype != np.float32 or channels not in (1, 3):
-        raise Refusal(f"cannot hold {dtype} of {channels} channels as PFM")
+        raise Refusal(f"PFM holds no images of {channels} channels in {dtype}")
     head = f"P{'f' if channels == 1 else 'F'}\n{shape[1]} {shape[0]}\n{scale}\n"
     return Form("pfm", shape, dtype.newbyteorder("<" if scale.startswith("-") else ">"), head.encode(), True, scale)
 

@@ -223,10 +223,13 @@ def _sinks(source: Any, out_path: str, file: BinaryIO) -> Callable[[tuple[int, .
             cells = (shape[0], shape[1], samples)
             layout, tags = (source.layout, source.tags) if source.format == "tiff" else (_layout(source, cells), {})
             return TiffSink(file, layout.resized(cells, dtype), tags)
-        if source.format == format:
-            form = cast(Form, source.form).resized(shape, dtype)
-        else:
-            form = {"npy": npy_form, "pnm": pnm_form, "pfm": pfm_form}[format](shape, dtype)
+        try:
+            if source.format == format:
+                form = cast(Form, source.form).resized(shape, dtype)
+            else:
+                form = {"npy": npy_form, "pnm": pnm_form, "pfm": pfm_form}[format](shape, dtype)
+        except Refusal as refusal:
+            raise ImageError(f"{out_path}: {refusal}") from refusal
         return PlainSink(file, form)
 
     return sink
