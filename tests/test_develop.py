@@ -10,6 +10,7 @@ from sigconv import images
 from sigconv.images import stages
 from sigconv.io import develop
 from sigconv.io.develop import Recipe
+from sigconv.io.strips import run
 
 RNG = np.random.default_rng(5)
 BYTES = RNG.integers(0, 256, (40, 33), np.uint8)
@@ -25,6 +26,33 @@ def recipe(*texts, **options):
 def nearest(values, dtype):
     info = np.iinfo(dtype)
     return np.clip(np.rint(values), info.min, info.max).astype(dtype)
+
+
+# Pages in bands
+
+
+@pytest.mark.parametrize("channels", [(), (3,), (4,)])
+@pytest.mark.parametrize("texts", [*((text,) for text in TEXTS), ("box:4", "sobel"), ("median:3", "gaussian:sigma=2")])
+def test_bands_of_a_page_give_what_the_whole_page_gives(texts, channels, monkeypatch):
+    monkeypatch.setattr(develop, "_LARGE", 1)
+    monkeypatch.setattr(run, "_LEAST", 1)  # bands are a few rows
+    for dtype, options in ((np.uint8, {}), (np.uint16, {"stride": 3, "scale": 0.7}), (np.float32, {"border": "wrap"})):
+        page = (RNG.random((190, 21, *channels)) * 250).astype(dtype)
+        whole, told = recipe(*texts, **options), []
+        y = whole.over(page, channels == (4,), lambda *step, told=told: told.append(step))
+        np.testing.assert_array_equal(y, whole(page, channels == (4,)))
+        assert options.get("border") == "wrap" or (len(told) > 1 and told[-1] == (len(y), len(y)))
+
+
+def test_pools_of_a_page_in_bands(monkeypatch):
+    monkeypatch.setattr(develop, "_LARGE", 1)
+    monkeypatch.setattr(run, "_LEAST", 1)
+    page = RNG.integers(0, 256, (61, 22, 3), np.uint8)
+    for kind, *rest in (("avg", 2), ("max", 3, 2, 1), ("lp:3", (4, 2)), ("lse", 1, 2)):
+        whole = Recipe([stages.pool_stage(kind, *rest)])
+        np.testing.assert_array_equal(whole.over(page), whole(page))
+    with pytest.raises(ValueError, match="100"):
+        Recipe([stages.pool_stage("avg", 100)]).over(page)
 
 
 # Rounding

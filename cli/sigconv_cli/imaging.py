@@ -188,7 +188,12 @@ class Work:
         before = develop.turned(picture.pages[0], picture.about.orientation) if self.plot else None
         facts = described(picture)
         stop.check()
-        notes = self._develop(picture, kind or picture.format)
+
+        def tell(row: int, total: int) -> None:
+            stop.check()
+            progress.show()
+
+        notes = self._develop(picture, kind or picture.format, tell)
         stop.check()
         notes += save(picture, output, kind, self.quality, self.overwrite)
         if before is not None:
@@ -216,7 +221,7 @@ class Work:
 
         return self.auto_orient or not has_room(kind, "orientation")
 
-    def _develop(self, picture: "Picture", kind: str) -> list[str]:
+    def _develop(self, picture: "Picture", kind: str, tell: Callable[[int, int], None]) -> list[str]:
         """The pages as they are to be written; what is to be said of it."""
         from sigconv.io import develop
 
@@ -233,7 +238,7 @@ class Work:
             turns = picture.orientations
         for k, (page, turn) in enumerate(zip(picture.pages, turns, strict=True)):
             turn = turn if self.recipe.upright else 1
-            y = recipe(develop.turned(page, turn) if turn > 1 else page, picture.alpha)
+            y = recipe.over(develop.turned(page, turn) if turn > 1 else page, picture.alpha, tell)
             picture.pages[k] = develop.turned_back(y, turn) if turn > 1 else y
         if self.recipe.dtype is not None:
             picture.bits = picture.pages[0].dtype.itemsize * 8

@@ -18,6 +18,7 @@ from sigconv.io.images.curves import srgb
 if TYPE_CHECKING:
     from sigconv.io.strips import Stage as Bands
 
+_LARGE = 1 << 22  # bytes of a page from which on it is done in bands
 _ROWS = 1 << 20  # samples that are worked on at once where it is done pixel by pixel
 _NONE = {4: 1e-6, 8: 1e-12}  # opacity that is none, by the bytes of a float
 
@@ -110,6 +111,18 @@ class Recipe:
         if plain and self._keeps_integers(page.dtype):
             return self._thinned(self._run(page, self.cval, full_scale(page.dtype)))
         return self._in_floats(page, alpha, dtype)
+
+    def over(self, page: np.ndarray, alpha: bool = False, progress: Callable[[int, int], None] | None = None) -> Any:
+        """What calling it gives; of a large page band by band, which takes less time and far less memory.
+
+        ``progress`` is told after each band how many rows are done, and how many there will be; it may raise.
+        """
+        bands = self.bands(alpha) if page.nbytes >= _LARGE else None
+        if bands is None or not bands.height(len(page)):
+            return self(page, alpha)
+        from sigconv.io.strips import filter_array
+
+        return filter_array(page, [bands], progress)
 
     def _keeps_integers(self, dtype: np.dtype) -> bool:
         """Whether integers through every stage give what rounding once gives.

@@ -192,7 +192,40 @@ def filter_rows(
     opened[0].close()
 
 
-def _band(source: RowSource, chain: Chain) -> int:
+def filter_array(
+    page: np.ndarray, stages: Sequence[Stage], progress: Progress | None = None, *, rows: int | None = None
+) -> np.ndarray:
+    """The result of a chain of stages on an image in memory, which takes little more than that and the result.
+
+    Parameters
+    ----------
+    page : ndarray, shape (rows, columns) or (rows, columns, channels)
+    stages, progress, rows
+        As in `apply`.
+
+    Examples
+    --------
+    >>> filter_array(np.arange(6).reshape(6, 1), [Stage(lambda x: x[::2] + x[1::2], 2, 2)], rows=2).ravel()
+    array([1, 5, 9])
+    """
+    chain = Chain(stages, len(page))
+    total = chain.heights[-1]
+    step = rows or _band(page, chain)
+    out = None
+    for low in range(0, total, step):
+        spans = chain.spans(low, min(low + step, total))
+        result = chain.run(page[slice(*spans[0])], spans)
+        if out is None:
+            out = np.empty((total, *result.shape[1:]), result.dtype)
+        out[low : low + len(result)] = result
+        if progress is not None:
+            progress(low + len(result), total)
+    if out is None:
+        raise ImageError(f"{len(page)} rows are too few for what is to be done")
+    return out
+
+
+def _band(source: RowSource | np.ndarray, chain: Chain) -> int:
     """Rows of a band of the result: what it sees around it is to be an eighth of it, or as much as memory allows."""
     row = int(np.prod(source.shape[1:]))
     wanted = max(_LEAST // row, _EIGHTH * chain.reach)
