@@ -183,11 +183,15 @@ def test_nothing_is_overwritten_unasked(tmp_path):
         (["image", "a.png", "-k", "box:3", "-o", "out.png", "--plot", "p.xyz"], 1, "p.xyz: a picture's name ends in"),
         (["pool", "a.png", "-m", "maxx"], 2, "unknown pool 'maxx'; did you mean 'max'?"),
         (["pool", "a.png", "--size", "2x2x2"], 2, "'2x2x2' is neither a whole number nor two, ROWSxCOLUMNS"),
-        (["pool", "a.png", "--size", "99", "-o", "out.png"], 1, "a.png: "),
+        (["pool", "a.png", "--size", "99", "-o", "out.png"], 1, "do not fit into 24 x 31"),
         (["match", "a.png", "a.png", "-o", "-"], 2, "standard output takes the places: -o FILE for the scores"),
         (["match", "-", "-"], 2, "standard input can be read only once"),
         (["kernel", "median:3"], 2, "median:3 is no weighted sum: it has no weights to show"),
         (["kernel", "1,2;3"], 2, "rows must be equally long"),
+        (["kernel", "sharpen", "--plot", "a.png"], 1, "a.png exists; -y overwrites it"),
+        (["image", "a.png", "-k", "gaussian"], 2, "sigconv: kernel 'gaussian': gaussian needs its sigma"),
+        (["image", "a.png", "-k", "gaussian:sigma=1e15"], 2, "its weights need more memory than there is"),
+        (["pool", "a.png", "--size", "25x4", "-o", "b.png"], 1, "a.png: blocks of 25 x 4 rows and columns do not fit"),
     ],
 )
 def test_what_is_refused(args, code, message, tmp_path, monkeypatch):
@@ -281,6 +285,12 @@ def test_scores_as_grays_and_a_template_with_a_hole(tmp_path):
     assert code == 1 and "the template, 31 x 24 pixels, is larger than the image, 7 x 7" in notes
     out, notes, code = command("match", scene, template, "--threshold", "2")
     assert (out, code) == (b"row,column,score\n", 0) and "no score reaches 2; the best is 1.000" in notes
+
+
+def test_a_template_of_nothing_is_named(tmp_path):
+    hollow = np.full((3, 3), np.nan, np.float32)
+    paths = saved(tmp_path / "a.png", BYTES), saved(tmp_path / "b.tif", hollow, kind="tiff")
+    assert command("match", *paths)[1:] == (f"sigconv: {paths[1]}: template must be finite where the mask is\n", 1)
 
 
 def test_templates_are_found_as_images_are_looked_at(tmp_path):

@@ -23,6 +23,10 @@ def command(spec: str, plot: str | None, overwrite: bool) -> None:
     stage = stage_of(spec)
     if stage.weights is None:
         raise click.UsageError(f"{spec} is no weighted sum: it has no weights to show", click.get_current_context())
+    if plot is not None:
+        from sigconv_cli.drawing import refuse_early
+
+        refuse_early(plot, overwrite)
     for name, value in facts(stage.text, stage.weights).items():
         click.echo(f"{name + ':':12}{value}")
     for line in printed(stage.weights):

@@ -77,7 +77,10 @@ def command(
         raise SigconvError(
             f"{files.title(template)}: the template, {sizes[0]} pixels, is larger than the image, {sizes[1]}"
         )
-    score = match_template(x, pattern, mask=mask)
+    try:
+        score = match_template(x, pattern, mask=mask)
+    except ValueError as error:
+        raise SigconvError(f"{files.title(template)}: {error}") from error
     reach = max(min(pattern.shape) // 2, 1) if min_distance is None else min_distance
     places = images.peaks(score, threshold, reach)
     if output is not None:

@@ -114,7 +114,11 @@ def stage(text: str) -> Stage:
             raise ValueError(f"unknown kernel {name!r}; {hint}")
     except (ValueError, TypeError) as error:
         raise ValueError(f"kernel {text[:60]!r}: {error}") from None
-    return _weighted(text, kernels.parse(text), upright=name == "emboss" or name.endswith(("_x", "_y")))
+    try:
+        weights = kernels.parse(text)
+    except MemoryError:
+        raise ValueError(f"kernel {text[:60]!r}: its weights need more memory than there is") from None
+    return _weighted(text, weights, upright=name == "emboss" or name.endswith(("_x", "_y")))
 
 
 def weighted_by(text: str, name: str) -> Stage:

@@ -37,7 +37,7 @@ def minimal(orientation: int) -> bytes:
 
 
 def for_writing(exif: bytes | None, orientation: int) -> bytes | None:
-    """The block to be written: it tells the orientation wherever that is not 1."""
+    """The block to be written, which tells the orientation; one that has no place for it stays as it is."""
     if exif is not None and _find(exif) is not None:
         return with_orientation(exif, orientation)
     return exif if exif is not None or orientation == 1 else minimal(orientation)
