@@ -12,7 +12,8 @@ from .ceilings import Ceilings
 
 Call = Callable[[], object]
 TOLERANCE = {"float32": 2e-5, "float64": 1e-9, "uint8": 1e-2}  # of bytes a step or two
-BURST, BURST_SECONDS = 3, 0.05
+BURST, SHORT_BURST, LONG_BURST = 3, 0.03, 0.05  # calls in a row; seconds that they last at least, and at most
+REST = 0.02  # seconds in which the threads of a peer that wait for its next call go to sleep
 SLOW_SECONDS, VERY_SLOW_SECONDS = 1.0, 10.0
 
 
@@ -240,16 +241,15 @@ def rounds_of(seconds: float, rounds: int) -> int:
 
 
 def _burst(call: Call) -> float:
-    """The quickest of a few calls in a row: the first one pays for what others left in caches and thread pools."""
-    quickest = math.inf
-    for _ in range(BURST):
+    """The quickest of some calls in a row: the first ones pay for what others left in caches and thread pools."""
+    time.sleep(REST)
+    quickest, calls, spent = math.inf, 0, 0.0
+    while (calls < BURST and spent <= LONG_BURST) or spent < SHORT_BURST:
         start = time.perf_counter()
         result = call()
         seconds = time.perf_counter() - start
         del result  # only now, so that giving memory back is not timed
-        quickest = min(quickest, seconds)
-        if seconds > BURST_SECONDS:
-            break
+        quickest, calls, spent = min(quickest, seconds), calls + 1, spent + seconds
     return quickest
 
 

@@ -20,7 +20,8 @@ PACKAGES = {
 }
 """Peers that are called by another name than their package."""
 LEGEND = """\
-Times are the least of all rounds, in ms; in every round ours, a plain copy and the peers take turns.
+Times are the least of all rounds, in ms; in every round ours, a plain copy and the peers take turns: each waits until
+the others' threads are asleep, then runs some times in a row.
 All use the same number of threads, as far as they use several at all.
 ours    allocates its result, as the peers do; out= is the same call into an array that is already there
 share   limit / ours (out= where there is one); the limit is the larger of bytes moved over the rate of the plain copy,

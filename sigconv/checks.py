@@ -9,6 +9,8 @@ import numpy as np
 
 from sigconv._durations import parse_duration
 
+_NATIVE = np.dtype(np.float32), np.dtype(np.float64)
+
 INITIAL = ("renormalize", "first", "zero", "nan")
 NAN_POLICY = ("omit", "keep", "propagate", "raise")
 MEASURE = ("sample", "hold", "linear")
@@ -86,6 +88,8 @@ def real_array(name: str, x: Any) -> np.ndarray:
 
     Nothing is copied where nothing changes.
     """
+    if type(x) is np.ndarray and x.dtype in _NATIVE:
+        return x
     x = cpu_array(name, x)
     if "numpy.ma" in sys.modules and np.ma.isMaskedArray(x):  # which is not imported to learn that it was not
         x = np.ma.filled(x.astype(_real_dtype(name, x.dtype)), np.nan)

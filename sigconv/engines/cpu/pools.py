@@ -13,6 +13,7 @@ from sigconv.engines.cpu.threads import parallel, shares, split
 
 _STRIP = 2**17  # cells of a block of rows that are joined while they are in cache
 _GRAIN = 2**19  # cells a thread reads at a time
+_WHOLE = 2**21  # and where reading them is all there is to do
 _LANES = 16  # numbers in the widest vector
 _VISITS = 4  # parts of an image that a block of places may be for, on average, before parts are not worth it
 
@@ -36,7 +37,7 @@ def _whole(name: str, x: np.ndarray, over: float, power: int) -> np.ndarray:
     def task(lo: int, hi: int) -> None:
         run(source, target, size, power, lo, hi)
 
-    parallel(task, shares(parts.size, max(_GRAIN // min(size, BLOCK), 1)))
+    parallel(task, shares(parts.size, max((_GRAIN if name == "powers" else _WHOLE) // min(size, BLOCK), 1)))
     with np.errstate(all="ignore"):
         if name == "greatest":
             whole = parts.max(1)

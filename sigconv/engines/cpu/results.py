@@ -20,4 +20,4 @@ def apart_from(x: np.ndarray, shape: tuple[int, ...], dtype: Any = None) -> np.n
         return np.empty(shape, dtype)
     space = np.empty(size + _PAGE, np.uint8)
     start = (address(x) // _LINE * _LINE + _PAGE // 2 - address(space)) % _PAGE
-    return space[start : start + size].view(dtype).reshape(shape)
+    return np.ndarray(shape, dtype, space, start)
