@@ -3,7 +3,9 @@
 import io
 import itertools
 import os
+import struct
 import warnings
+import zlib
 
 import image_mutations as mutations
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from sigconv.io.images import About, ImageError, Picture, format_of, read, write
+from sigconv.io.images import About, ImageError, Picture, format_of, png, read, write
 
 REAL = sorted(path.name for path in mutations.REAL.glob("*")) if mutations.REAL.is_dir() else []
 # File: shape, dtype, format, colour, alpha, bits, palette.
@@ -263,6 +265,42 @@ def test_other_libraries_read_what_is_written():
     import imagecodecs
 
     assert np.array_equal(imagecodecs.png_decode(data), deep)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_png_rows_are_filtered_and_unfiltered_piece_by_piece(count, dtype, monkeypatch):
+    import imagecodecs
+
+    monkeypatch.setattr(png, "_PIECE", 500)  # a few rows
+    x = samples(61, 37, count, dtype)
+    x[20:40] = samples(20, 37, count, dtype)[::-1] // 7
+    picture = Picture([x], "png", "rgb" if count > 2 else "gray", count in (2, 4), x.itemsize * 8)
+    found, data, _ = again(picture)
+    assert_same(found, picture)
+    np.testing.assert_array_equal(imagecodecs.png_decode(data), x)
+    for level in (1, 9):  # libpng takes all five filters
+        np.testing.assert_array_equal(read(io.BytesIO(imagecodecs.png_encode(x, level=level))).pages[0], x)
+
+
+def test_png_data_behind_the_last_row_do_no_harm():
+    x = samples(count=1)
+    file = io.BytesIO()
+    write(Picture([x], "png", "gray"), file)
+    data = file.getvalue()
+    at = data.index(b"IDAT")
+    size = int.from_bytes(data[at - 4 : at], "big")
+    rows = zlib.decompress(data[at + 4 : at + 4 + size])
+
+    def packed(stream):
+        part = b"IDAT" + stream
+        return data[: at - 4] + struct.pack(">I", len(stream)) + part + struct.pack(">I", zlib.crc32(part)) + data[-12:]
+
+    for stream in (zlib.compress(rows + b"more"), zlib.compress(rows) + b"more", zlib.compress(rows)[:-4]):
+        np.testing.assert_array_equal(read(io.BytesIO(packed(stream))).pages[0], x)
+    for stream in (zlib.compress(rows[:-1]), zlib.compress(rows)[:-4] + bytes(4), zlib.compress(rows)[:-12]):
+        with pytest.raises(ImageError, match="is damaged"):
+            read(io.BytesIO(packed(stream)))
 
 
 def test_pfm_rows_go_upwards_and_keep_byte_order():
