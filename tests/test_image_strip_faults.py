@@ -18,7 +18,7 @@ def test_what_is_read_whole_says_so(tmp_path, rng):
     x = picture(rng, (50, 40), "uint8")
     for name, options, words in [
         ("white.tif", dict(photometric="miniswhite"), "photometric interpretation 0"),
-        ("pages.tif", dict(), "several pages"),
+        ("pages.tif", dict(imagej=True), "several pages"),
         ("jpeg.tif", dict(compression="jpeg", photometric="minisblack"), "compression 7"),
     ]:
         tifffile.imwrite(tmp_path / name, np.stack([x, x]) if name == "pages.tif" else x, **options)

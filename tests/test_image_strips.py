@@ -274,6 +274,51 @@ def test_bands_and_the_whole_agree_on_what_a_file_holds(
     same_as_whole(folder / "in.tif", folder / "out.tif")
 
 
+# Pages ----------------------------------------------------------------------------------------------------------------
+@given(seeds, LAYOUTS, st.booleans(), st.sampled_from(DTYPES), st.lists(st.integers(1, 40), min_size=2, max_size=5))
+def test_pages_are_filtered_one_after_the_other(tmp_path_factory, seed, layout, planar, dtype, sizes):
+    folder, rng = tmp_path_factory.mktemp("pages"), np.random.default_rng(seed)
+    pages = [picture(rng, (rows, 45 - rows, 3), dtype) for rows in sizes]
+    layout = {name: value for name, value in layout.items() if value is not None}
+    kind = dict(byteorder=layout.pop("byteorder"), bigtiff=layout.pop("bigtiff"))
+    if "tile" in layout:
+        del layout["rowsperstrip"]
+    if layout.get("compression") in (None, "packbits") or dtype == "int16":
+        layout.pop("predictor")
+    with tifffile.TiffWriter(folder / "in.tif", **kind) as file:
+        for k, page in enumerate(pages):
+            way = dict(planarconfig="separate" if planar else "contig", photometric="rgb", metadata=None)
+            tags = dict(resolution=(72 + k, 72), extratags=[(285, "s", 0, f"page {k}", True)])
+            file.write(np.moveaxis(page, -1, 0) if planar else page, **layout, **way, **tags)
+    told = []
+    blur = Stage.around(lambda a: images.gaussian(a, 2), 8)
+    tell = lambda *row: told.append(row)  # noqa: E731
+    strips.apply(folder / "in.tif", folder / "out.tif", [blur], tell, rows=7)
+    assert told[-1] == (sum(sizes), sum(sizes)) and [row for row, _ in told] == sorted({row for row, _ in told})
+    found, before = files.read(folder / "out.tif"), files.read(folder / "in.tif")
+    assert all(np.array_equal(y, images.gaussian(x, 2)) for y, x in zip(found.pages, pages, strict=True))
+    with tifffile.TiffFile(folder / "in.tif") as one, tifffile.TiffFile(folder / "out.tif") as other:
+        assert (one.byteorder, one.is_bigtiff) == (other.byteorder, other.is_bigtiff)
+        for a, b in zip(one.pages, other.pages, strict=True):
+            for code in (259, 262, 277, 278, 282, 284, 285, 317, 322, 323, 339):
+                assert (a.tags[code].value if code in a.tags else 1) == (b.tags[code].value if code in b.tags else 1)
+    assert before.about.dpi == found.about.dpi
+
+
+def test_pages_that_no_band_can_hold(tmp_path, rng):
+    x = picture(rng, (30, 20), "uint8")
+    tifffile.imwrite(tmp_path / "in.tif", np.stack([x, x]), photometric="minisblack")
+    with pytest.raises(SigconvError, match=r"out\.npy: cannot hold 2 pages: TIFF can"):
+        strips.apply(tmp_path / "in.tif", tmp_path / "out.npy", [])
+    with pytest.raises(SigconvError, match=r"in\.tif: has 20 x 30 pixels, more than the limit"):
+        strips.apply(tmp_path / "in.tif", tmp_path / "out.tif", [], max_pixels=1199)
+    assert os.listdir(tmp_path) == ["in.tif"] and strips.worth_it(tmp_path / "in.tif", 1200)
+    tifffile.imwrite(tmp_path / "hidden.tif", x, description="ImageJ=1.11a\nimages=2\n", metadata=None)
+    for read in (strips.open_rows, files.read):
+        with pytest.raises(SigconvError, match="holds further images that its directory does not list"):
+            read(tmp_path / "hidden.tif")
+
+
 # Memory ---------------------------------------------------------------------------------------------------------------
 PEAK = r"""
 import re, sys
@@ -286,12 +331,16 @@ print(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux tells peaks in /proc")
-@pytest.mark.parametrize("options", [{}, {"tile": (256, 256)}, {"compression": "zstd", "rowsperstrip": 16}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"tile": (256, 256)}, {"compression": "zstd", "rowsperstrip": 16}, {"metadata": None}], ids=str
+)
 def test_memory_does_not_grow_with_the_image(tmp_path, options):
     peaks = []
     for rows, columns in ((500, 500), (6000, 20000)):
         x = np.broadcast_to(np.arange(columns, dtype=np.uint8), (rows, columns))
-        tifffile.imwrite(tmp_path / "in.tif", x, **options)
+        if "metadata" in options:  # many pages
+            x = x.reshape(-1, 500, columns)
+        tifffile.imwrite(tmp_path / "in.tif", x, photometric="minisblack", **options)
         done = subprocess.run(
             [sys.executable, "-c", PEAK, str(tmp_path / "in.tif"), str(tmp_path / f"{columns}.tif")],
             cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,

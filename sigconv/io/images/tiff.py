@@ -1,6 +1,5 @@
 """TIFF: pages, their layouts and all their tags, read with distrust."""
 
-import re
 from typing import BinaryIO
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from sigconv.io.images import tiff_layout as layouts
 from sigconv.io.images import tiff_tags as t
 from sigconv.io.images.picture import About, Page, Picture, Refusal, widened
-from sigconv.io.images.tiff_about import about_of, orientation_of
+from sigconv.io.images.tiff_about import about_of, orientation_of, refuse_hidden
 from sigconv.io.images.tiff_blocks import decoded
 from sigconv.io.images.tiff_layout import Layout, layout_of, places_of
 from sigconv.io.images.tiff_tags import Kind, Tags
@@ -16,14 +15,11 @@ from sigconv.io.images.tiff_write import write_tiff
 
 __all__ = ["read_tiff", "write_tiff"]
 
-_MOST_PAGES = 100_000
-_MOST_TAG_BYTES = 1 << 28
-
 
 def read_tiff(file: BinaryIO, max_pixels: int) -> Picture:
     """The picture of a TIFF file that stands at its beginning."""
     size = file.seek(0, 2)
-    kind, all_tags = t.read_pages(file, size, _MOST_PAGES, _MOST_TAG_BYTES)
+    kind, all_tags = t.read_pages(file, size)
     found = []
     left = max_pixels
     for tags in all_tags:
@@ -33,7 +29,7 @@ def read_tiff(file: BinaryIO, max_pixels: int) -> Picture:
     kinds = {_meaning(layout) for _, layout, _ in found}
     if len(kinds) > 1:
         raise Refusal("has pages of different kinds: " + " and ".join(sorted(f"{c} of {b} bits" for c, _, b in kinds)))
-    _refuse_hidden(all_tags)
+    refuse_hidden(all_tags)
     about = about_of(kind, all_tags)
     pages = [_page(file, kind, *one, about) for one in found]
     about.details = {"kind": kind, "pages": [(tags, layout) for tags, layout, _ in found]}
@@ -49,14 +45,6 @@ def read_tiff(file: BinaryIO, max_pixels: int) -> Picture:
     color, alpha, bits = kinds.pop()
     palette = first.photometric == layouts.PALETTE
     return Picture(pages, "tiff", color, alpha, bits, palette, about)
-
-
-def _refuse_hidden(all_tags: list[Tags]) -> None:
-    # ImageJ and tifffile may describe one page of many and tell their number in words
-    words = all_tags[0][t.DESCRIPTION].data if t.DESCRIPTION in all_tags[0] else b""
-    told = re.search(rb"^images=(\d{1,9})", words, re.MULTILINE) if words.startswith(b"ImageJ=") else None
-    if (told and int(told[1]) > len(all_tags)) or (words.startswith(b'{"shape"') and b'"truncated": true' in words):
-        raise Refusal("holds further images that its directory does not list (as ImageJ writes large stacks)")
 
 
 def _meaning(layout: Layout) -> tuple[str, bool, int]:

@@ -1,5 +1,6 @@
 """What travels along with the pixels of a TIFF, from its tags and to tags."""
 
+import re
 import struct
 from io import BytesIO
 from typing import Any
@@ -61,6 +62,14 @@ def dpi_of(kind: Kind, tags: Tags) -> tuple[float, float] | None:
     return dots[0] * scale, dots[1] * scale
 
 
+def refuse_hidden(all_tags: list[Tags]) -> None:
+    """Refuse what ImageJ and tifffile may write: one page of many is described, and their number is told in words."""
+    words = all_tags[0][t.DESCRIPTION].data if t.DESCRIPTION in all_tags[0] else b""
+    told = re.search(rb"^images=(\d{1,9})", words, re.MULTILINE) if words.startswith(b"ImageJ=") else None
+    if (told and int(told[1]) > len(all_tags)) or (words.startswith(b'{"shape"') and b'"truncated": true' in words):
+        raise Refusal("holds further images that its directory does not list (as ImageJ writes large stacks)")
+
+
 def put_about(kept: Tags, about: About, was: About, orientation: int, kind: Kind) -> None:
     """What travels along, as far as it is not what it was on the first page: others keep their own."""
     for code, data, before in ((t.ICC, about.icc, was.icc), (XMP, about.xmp, was.xmp)):
@@ -81,7 +90,7 @@ def put_about(kept: Tags, about: About, was: About, orientation: int, kind: Kind
 def _of_exif(exif: bytes, kind: Kind) -> Tags:
     # what an EXIF block tells, as tags; its numbers are turned to the file's byte order
     try:
-        own, tags, _ = t.read(BytesIO(exif), len(exif))
+        own, tags = t.read(BytesIO(exif), len(exif))
     except Refusal:
         return {}
     return {code: t.turned(tag, own, kind) for code, tag in tags.items() if code in _EXIF - {t.ORIENTATION}}

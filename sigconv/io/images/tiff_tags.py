@@ -18,7 +18,7 @@ _BELOW = {34665, 34853, 40965}  # tags that point to a directory of their own: E
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
-_MOST_TAGS, _MOST_BYTES, _DEEPEST = 4096, 1 << 28, 3
+_MOST_TAGS, _MOST_BYTES, _DEEPEST, _MOST_PAGES = 4096, 1 << 28, 3, 100_000
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ def integers(kind: Kind, tag: Entry) -> tuple[int, ...]:
     return struct.unpack(f"{kind.order}{tag.count}{_INTEGERS[tag.type]}", tag.data)
 
 
-def read(file: BinaryIO, size: int) -> tuple[Kind, Tags, bool]:
-    """The kind of a TIFF of ``size`` bytes, its first page's tags, and whether more pages follow.
+def read(file: BinaryIO, size: int) -> tuple[Kind, Tags]:
+    """The kind of a TIFF of ``size`` bytes, and its first page's tags.
 
     Raises
     ------
@@ -92,12 +92,11 @@ def read(file: BinaryIO, size: int) -> tuple[Kind, Tags, bool]:
         Where it is no TIFF, or its directory is damaged.
     """
     kind, first = _head(file)
-    tags, following = _directory(file, size, kind, first, _DEEPEST)
-    return kind, tags, following != 0
+    return kind, _directory(file, size, kind, first, _DEEPEST)[0]
 
 
-def read_pages(file: BinaryIO, size: int, most: int, most_bytes: int) -> tuple[Kind, list[Tags]]:
-    """The kind of a TIFF of ``size`` bytes, and the tags of all pages: so many at most, of so many bytes together.
+def read_pages(file: BinaryIO, size: int) -> tuple[Kind, list[Tags]]:
+    """The kind of a TIFF of ``size`` bytes, and the tags of all its pages.
 
     Raises
     ------
@@ -107,14 +106,15 @@ def read_pages(file: BinaryIO, size: int, most: int, most_bytes: int) -> tuple[K
     kind, at = _head(file)
     pages: list[Tags] = []
     seen: set[int] = set()
+    left = _MOST_BYTES
     while at:
-        if at in seen or len(pages) == most:
+        if at in seen or len(pages) == _MOST_PAGES:
             raise Refusal("is damaged: its pages have no end")
         seen.add(at)
         tags, at = _directory(file, size, kind, at, _DEEPEST)
         pages.append(tags)
-        most_bytes -= sum(len(tag.data) for tag in tags.values())
-        if most_bytes < 0:
+        left -= sum(len(tag.data) for tag in tags.values())
+        if left < 0:
             raise Refusal("is damaged: its tags are too long")
     if not pages:
         raise Refusal("is damaged: it has no pages")
@@ -184,12 +184,15 @@ def turned(tag: Entry, own: Kind, kind: Kind) -> Entry:
     return replace(tag, data=(data if own.order == kind.order else data.byteswap()).tobytes(), below=below)
 
 
+def link(kind: Kind, count: int) -> int:
+    """Which byte of a directory of so many tags says where the next one is."""
+    return 8 + 20 * count if kind.big else 2 + 12 * count
+
+
 def encoded(kind: Kind, tags: Tags, at: int) -> bytes:
     """A directory that is to stand at byte ``at``, an even one, with all that it points to behind it."""
     end = struct.calcsize(kind.offset)
-    width = 20 if kind.big else 12
-    front = 8 if kind.big else 2
-    behind = at + front + len(tags) * width + end
+    behind = at + link(kind, len(tags)) + end
     rows, rest = [], b""
     for code in sorted(tags):
         tag = tags[code]

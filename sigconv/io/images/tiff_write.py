@@ -44,8 +44,7 @@ def write_tiff(picture: Picture, file: BinaryIO, quality: int | None = None) -> 
         file.seek(link)
         file.write(struct.pack(kind.offset, at))
         file.seek(end)
-        entries = struct.unpack_from(kind.order + ("Q" if kind.big else "H"), table)[0]
-        link = at + (8 + 20 * entries if kind.big else 2 + 12 * entries)
+        link = at + t.link(kind, len(kept))
     return list(notes)
 
 

@@ -137,11 +137,15 @@ class PlainRows:
 
     alpha = False
     orientation = 1
+    pages = (None,)
 
     def __init__(self, file: BinaryIO, size: int, max_pixels: int) -> None:
         self._file, self.form, self.about = file, form_of(file, size, max_pixels), About()
         self.shape, self.dtype, self.format = self.form.shape, self.form.stored.newbyteorder("="), self.form.format
         self.color = "rgb" if self.shape[2:] == (3,) else "gray"
+
+    def turn_to(self, page: int) -> None:
+        """There is one page."""
 
     def close(self) -> None:
         self._file.close()

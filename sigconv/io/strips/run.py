@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -27,8 +28,9 @@ _FORMATS = ("tiff", "pnm", "pfm", "npy")
 
 
 class RowSource(Protocol):
-    """An image whose rows are read band by band."""
+    """An image whose rows are read band by band: those of the page that it was turned to last."""
 
+    pages: Sequence[Any]
     shape: tuple[int, ...]
     dtype: np.dtype
     format: str
@@ -38,6 +40,8 @@ class RowSource(Protocol):
 
     @property
     def about(self) -> About: ...
+
+    def turn_to(self, page: int) -> None: ...
 
     def rows(self, low: int, high: int) -> np.ndarray: ...
 
@@ -85,7 +89,7 @@ def worth_it(path: str | Path, least: int = LARGE) -> bool:
         return False
     try:
         with closing(_open(str(path), 2**62)) as source:
-            return int(np.prod([float(n) for n in source.shape])) * source.dtype.itemsize >= least
+            return _samples(source) * source.dtype.itemsize >= least
     except (Refusal, OSError):
         return False
 
@@ -138,13 +142,34 @@ def apply(
             closing(_open(str(path), max_pixels)) as source,
             drafting(str(out_path), overwrite=overwrite) as file,
         ):
-            filter_rows(source, _sinks(source, str(out_path), file), stages, progress, rows=rows)
+            _filter_pages(source, _sinks(source, str(out_path), file), stages, progress, rows)
     except Refusal as error:
         raise ImageError(f"{path}: {_said(error)}") from error
     except OSError as error:
         if error.filename is None:  # descriptors have no names
             error.filename = str(out_path)
         raise
+
+
+def _filter_pages(
+    source: RowSource,
+    sink: Callable[[tuple[int, ...], np.dtype], Sink],
+    stages: Sequence[Stage],
+    progress: Progress | None,
+    rows: int | None,
+) -> None:
+    totals = []
+    for page in range(len(source.pages)):
+        source.turn_to(page)
+        totals.append(Chain(stages, source.shape[0]).heights[-1])
+    for page in range(len(totals)):
+
+        def tell(done: int, _: int, before: int = sum(totals[:page])) -> None:
+            if progress is not None:
+                progress(before + done, sum(totals))
+
+        source.turn_to(page)
+        filter_rows(source, sink, stages, tell, rows=rows)
 
 
 def filter_rows(
@@ -155,7 +180,7 @@ def filter_rows(
     *,
     rows: int | None = None,
 ) -> None:
-    """Feed the rows of an image through a chain of stages into a sink.
+    """Feed the rows of a page through a chain of stages into a sink.
 
     Parameters
     ----------
@@ -245,6 +270,9 @@ def _open(path: str, max_pixels: int) -> Any:
 
 def _sinks(source: Any, out_path: str, file: BinaryIO) -> Callable[[tuple[int, ...], np.dtype], Sink]:
     format = format_of(out_path) or source.format
+    pages: list[TiffSink] = []
+    if len(source.pages) > 1 and format != "tiff":
+        raise ImageError(f"{out_path}: cannot hold {len(source.pages)} pages: TIFF can")
 
     def sink(shape: tuple[int, ...], dtype: np.dtype) -> Sink:
         if shape[2:] != source.shape[2:]:
@@ -255,7 +283,11 @@ def _sinks(source: Any, out_path: str, file: BinaryIO) -> Callable[[tuple[int, .
             samples = shape[2] if len(shape) == 3 else 1
             cells = (shape[0], shape[1], samples)
             layout, tags = (source.layout, source.tags) if source.format == "tiff" else (_layout(source, cells), {})
-            return TiffSink(file, layout.resized(cells, dtype), tags)
+            layout = layout.resized(cells, dtype)
+            big = layout.kind.big or _samples(source) * dtype.itemsize * 1.1 > 2**32
+            layout = replace(layout, kind=replace(layout.kind, big=pages[0].layout.kind.big if pages else big))
+            pages.append(TiffSink(file, layout, tags, pages[-1] if pages else None))
+            return pages[-1]
         try:
             if source.format == format:
                 form = cast(Form, source.form).resized(shape, dtype)
@@ -266,6 +298,13 @@ def _sinks(source: Any, out_path: str, file: BinaryIO) -> Callable[[tuple[int, .
         return PlainSink(file, form)
 
     return sink
+
+
+def _samples(source: Any) -> float:
+    """Of all pages, and of their tiles beyond the edges."""
+    if source.format != "tiff":
+        return float(np.prod(source.shape, dtype=float))
+    return sum(sum(page.sizes()) / page.dtype.itemsize for page, _ in source.pages)
 
 
 def _layout(source: RowSource, shape: tuple[int, int, int]) -> Layout:

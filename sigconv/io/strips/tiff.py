@@ -1,5 +1,6 @@
 """TIFFs by bands of rows: strips and tiles are decoded as they are needed, and written as soon as they are full."""
 
+import struct
 from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -10,7 +11,7 @@ from sigconv.engines.cpu.threads import get_num_threads
 from sigconv.io.images import tiff_layout as layouts
 from sigconv.io.images import tiff_tags as t
 from sigconv.io.images.picture import About, Refusal
-from sigconv.io.images.tiff_about import about_of, orientation_of
+from sigconv.io.images.tiff_about import about_of, orientation_of, refuse_hidden
 from sigconv.io.images.tiff_blocks import decoded, encoded
 from sigconv.io.images.tiff_layout import Layout, layout_of, places_of
 from sigconv.io.images.tiff_tags import Tags
@@ -43,7 +44,7 @@ def check(layout: Layout, tags: Tags) -> None:
 
 
 class TiffRows:
-    """The rows of a TIFF of one page, of any band of them in order.
+    """The rows of a TIFF's page, of any band of them in order: of the first page, until it is turned to another.
 
     Parameters
     ----------
@@ -63,24 +64,36 @@ class TiffRows:
     format = "tiff"
 
     def __init__(self, file: BinaryIO, size: int, max_pixels: int) -> None:
-        self._file = file
-        kind, self.tags, more = t.read(file, size)
-        if more:
-            raise NotInStrips("has several pages")
-        self.layout = layout_of(kind, self.tags, max_pixels)
-        check(self.layout, self.tags)
-        self._places = places_of(self.layout, self.tags, size)
-        rows, columns, samples = self.layout.shape
-        self.shape: tuple[int, ...] = (rows, columns, samples) if samples > 1 else (rows, columns)
-        self.dtype, self.color, self.alpha = self.layout.dtype, self.layout.color, self.layout.alpha
-        self.orientation = orientation_of(kind, self.tags)
-        self._decoded: dict[int, np.ndarray] = {}
+        self._file, self._size = file, size
+        kind, all_tags = t.read_pages(file, size)
+        refuse_hidden(all_tags)
+        self.pages: list[tuple[Layout, Tags]] = []
+        for tags in all_tags:
+            layout = layout_of(kind, tags, max_pixels)
+            max_pixels -= layout.shape[0] * layout.shape[1]
+            check(layout, tags)
+            self.pages.append((layout, tags))
+        self.orientation = orientation_of(kind, all_tags[0])
+        kinds = {(layout.dtype, layout.color, layout.alpha, orientation_of(kind, tags)) for layout, tags in self.pages}
+        words = all_tags[0][t.DESCRIPTION].data if t.DESCRIPTION in all_tags[0] else b""
+        if len(kinds) > 1 or (len(self.pages) > 1 and words.startswith(b"ImageJ=")):  # who wants all pixels first
+            raise NotInStrips("has several pages of different kinds, or is ImageJ's")
         self._pool = Workers()
+        self.turn_to(0)
 
     @property
     def about(self) -> About:
         """What travels along."""
         return about_of(self.layout.kind, [self.tags])
+
+    def turn_to(self, page: int) -> None:
+        """Go on with the rows of another page."""
+        self.layout, self.tags = self.pages[page]
+        self._places = places_of(self.layout, self.tags, self._size)
+        rows, columns, samples = self.layout.shape
+        self.shape: tuple[int, ...] = (rows, columns, samples) if samples > 1 else (rows, columns)
+        self.dtype, self.color, self.alpha = self.layout.dtype, self.layout.color, self.layout.alpha
+        self._decoded: dict[int, np.ndarray] = {}
 
     def close(self) -> None:
         self._pool.close()
@@ -144,23 +157,29 @@ class TiffRows:
 
 
 class TiffSink:
-    """A TIFF that is written band by band.
+    """A page of a TIFF that is written band by band.
 
     Parameters
     ----------
     file : binary file
-        Empty, and can be written anywhere.
+        It can be written anywhere, and is empty or holds the pages before.
     layout : Layout
     tags : dict
         What travels along.
+    before : TiffSink, optional
+        The page before, which is closed.
     """
 
-    def __init__(self, file: BinaryIO, layout: Layout, tags: Tags) -> None:
-        self._file, self.layout, self._tags = file, layout, tags
+    end: int  # of the directory, once it is written
+    link: int  # where the page behind is looked for
+
+    def __init__(self, file: BinaryIO, layout: Layout, tags: Tags, before: "TiffSink | None" = None) -> None:
+        self._file, self.layout, self._tags, self._before = file, layout, tags, before
+        start = layout.kind.head if before is None else before.end
         self._lengths = list(layout.sizes())  # of compressed blocks, what they turn out to be
-        self._offsets = list(accumulate(self._lengths, initial=layout.kind.head))
+        self._offsets = list(accumulate(self._lengths, initial=start))
         end = self._offsets.pop()
-        self._end = end if layout.open else layout.kind.head
+        self._end = end if layout.open else start
         self._done, self._waiting = 0, []  # type: tuple[int, list[np.ndarray]]
         self._pool = Workers()
 
@@ -180,14 +199,21 @@ class TiffSink:
             self._waiting = [np.concatenate(self._waiting)]
 
     def close(self) -> None:
-        """Write the directory, which makes a file of it."""
+        """Write the directory, and where it is to where that is looked for."""
         self._pool.close()
         if self._done != self.layout.shape[0]:
             raise Refusal("came to an end too early")
-        at = self._end + self._end % 2
+        kind, at = self.layout.kind, self._end + self._end % 2
         tags = described(self.layout, self._tags, self._offsets, self._lengths)
-        self._write(at, t.encoded(self.layout.kind, tags, at))
-        self._write(0, self.layout.kind.header(at))
+        table = t.encoded(kind, tags, at)
+        self._write(at, table)
+        if self._before is None:
+            self._write(0, kind.header(at))
+        else:
+            self._write(self._before.link, struct.pack(kind.offset, at))
+            self._before = None
+        self.end = at + len(table) + len(table) % 2
+        self.link = at + t.link(kind, len(tags))
 
     def _lay(self, row: int, skip: int, rows: np.ndarray) -> None:
         """Rows of a strip or tile to where they belong; what stands below the image in a tile stays zero."""
