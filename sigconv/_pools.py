@@ -10,9 +10,9 @@ import numpy as np
 
 from sigconv._layer_arguments import layer_input
 from sigconv.checks import positive, whole_number
-from sigconv.engines.cpu import pools
-from sigconv.engines.cpu.pool_means import mapped
-from sigconv.engines.cpu.pool_windows import Windows, windows_of
+from sigconv.engines.cpu.pools import pools
+from sigconv.engines.cpu.pools.means import mapped
+from sigconv.engines.cpu.pools.windows import Windows, windows_of
 from sigconv.engines.cpu.results import apart_from
 from sigconv.geometry import Ints, Padding, Slide, per_axis, pooling, transposed
 

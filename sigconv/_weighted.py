@@ -11,7 +11,7 @@ import numpy as np
 from sigconv._kinds import computed_with, into_integers, largest_sum, numeric_array, result_dtype
 from sigconv.borders import border_name
 from sigconv.checks import choice, output_array
-from sigconv.engines.cpu import correlations, slabs
+from sigconv.engines.cpu.linear import correlations, slabs
 from sigconv.engines.cpu.results import apart_from
 from sigconv.geometry import effective_kernel, per_axis
 from sigconv.plan_linear import METHODS, LinearPlan, plan_linear

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sigconv.engines.cpu import correlations, fours, slabs, two_passes
+from sigconv.engines.cpu.linear import correlations, fours, slabs, two_passes
 from sigconv.engines.cpu.threads import get_num_threads
 from sigconv.sliding import Sliding
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from sigconv._durations import read_size
 from sigconv.checks import not_negative
-from sigconv.engines.cpu.angles import direction, unit_vectors
-from sigconv.engines.cpu.build import build_filter
-from sigconv.engines.cpu.filter import Filter
-from sigconv.engines.cpu.stamps import in_order
+from sigconv.engines.cpu.causal.angles import direction, unit_vectors
+from sigconv.engines.cpu.causal.build import build_filter
+from sigconv.engines.cpu.causal.filter import Filter
+from sigconv.engines.cpu.causal.stamps import in_order
 from sigconv.plan import Policy, Ranks, plan_smoothing
 from sigconv.times import check_ends, refuse_disorder
 from sigconv.windows import Window, as_window

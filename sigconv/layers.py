@@ -7,7 +7,7 @@ import numpy as np
 
 from sigconv._layer_arguments import layer_bias, layer_groups, layer_input, layer_slide, layer_weight
 from sigconv.borders import layer_border
-from sigconv.engines.cpu.convs import convolve
+from sigconv.engines.cpu.layers.convs import convolve
 from sigconv.geometry import Ints, Padding, Slide
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sigconv._pools import divisor_of, divisors, images_of, pool_greatest, slide_of
-from sigconv.engines.cpu import pools
-from sigconv.engines.cpu.pool_windows import Windows, windows_of
+from sigconv.engines.cpu.pools import pools
+from sigconv.engines.cpu.pools.windows import Windows, windows_of
 from sigconv.geometry import Ints, Padding
 
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from sigconv._pools import Sizes, adaptive_output, cells_of, images_of, pool_greatest
-from sigconv.engines.cpu import pools
-from sigconv.engines.cpu.pool_windows import Windows, adaptive_windows
+from sigconv.engines.cpu.pools import pools
+from sigconv.engines.cpu.pools.windows import Windows, adaptive_windows
 
 
 def adaptive_avg_pool1d(

@@ -3,8 +3,8 @@
 from typing import Any
 
 from sigconv._pools import axes_of, cells_of, images_of, norm_of, pool_greatest, pool_powers, unpooled
-from sigconv.engines.cpu import pools
-from sigconv.engines.cpu.pool_windows import adaptive_windows
+from sigconv.engines.cpu.pools import pools
+from sigconv.engines.cpu.pools.windows import adaptive_windows
 from sigconv.geometry import Ints, Padding
 
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from sigconv._pools import divisors, finite, images_of, norm_of, pool_powers, slide_of
-from sigconv.engines.cpu.pool_means import log_mean_exp
-from sigconv.engines.cpu.pool_windows import windows_of
+from sigconv.engines.cpu.pools.means import log_mean_exp
+from sigconv.engines.cpu.pools.windows import windows_of
 from sigconv.geometry import Ints, Padding
 
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from sigconv.borders import border_name
 from sigconv.checks import axis_of, is_half, real_array
-from sigconv.engines.cpu import running_filters
-from sigconv.engines.cpu.running_filters import Window
+from sigconv.engines.cpu.linear import running_filters
+from sigconv.engines.cpu.linear.running_filters import Window
 from sigconv.geometry import per_axis
 
 Ints = int | Sequence[int]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sigconv.checks import real_array
-from sigconv.engines.cpu.running_filters import Window, extremes, means
+from sigconv.engines.cpu.linear.running_filters import Window, extremes, means
 from sigconv.engines.cpu.threads import parallel, split
 
 _CELLS = 2**18  # of a transform, unless the template needs more

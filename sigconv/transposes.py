@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from sigconv._layer_arguments import layer_bias, layer_groups, layer_input, layer_slide_back, layer_weight
-from sigconv.engines.cpu.transposed import transpose
+from sigconv.engines.cpu.layers.transposed import transpose
 from sigconv.geometry import Ints, Padding, Slide
 
 

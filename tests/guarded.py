@@ -118,9 +118,9 @@ keep = []  # what C code calls and reads
 
 def fit_tightly():
     """Take away the room that filters leave around what a kernel may touch."""
-    import sigconv.engines.cpu.build  # noqa: F401  every filter's module is loaded
+    import sigconv.engines.cpu.causal.build  # noqa: F401  every filter's module is loaded
+    from sigconv.engines.cpu.causal.tail import Piece, Tail
     from sigconv.engines.cpu.scratch import scratch
-    from sigconv.engines.cpu.tail import Piece, Tail
 
     feed = Tail.feed
 

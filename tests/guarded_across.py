@@ -7,7 +7,7 @@ import numpy as np
 
 def across_cases(rng):
     """(name, function) of layers that are summed across channels, whether or not it is the quicker way."""
-    from sigconv.engines.cpu import across, convs
+    from sigconv.engines.cpu.layers import across, convs
     from sigconv.geometry import convolution
 
     across.scratch = lambda rows, columns, dtype: np.empty((rows, columns), dtype)

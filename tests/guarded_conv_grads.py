@@ -8,7 +8,7 @@ import numpy as np
 def conv_grads_cases(rng):
     """(name, function) of every kernel of gradients, in small calls."""
     import sigconv as sc
-    from sigconv.engines.cpu import conv_dots, conv_grads, transposed
+    from sigconv.engines.cpu.layers import conv_dots, conv_grads, transposed
 
     for module in (conv_dots, conv_grads, transposed):
         module.kept = lambda name, size, dtype: np.empty(size, dtype)

@@ -8,7 +8,7 @@ import numpy as np
 def convs_cases(rng):
     """(name, function) of everything that ends in a kernel of layers, in small calls."""
     import sigconv as sc
-    from sigconv.engines.cpu import convs
+    from sigconv.engines.cpu.layers import convs
 
     convs.kept = lambda name, size, dtype: np.empty(size, dtype)
     layers = itertools.chain(

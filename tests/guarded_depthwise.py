@@ -8,7 +8,7 @@ import numpy as np
 def depthwise_cases(rng):
     """(name, function) of everything that ends in a kernel of small windows."""
     import sigconv as sc
-    from sigconv.engines.cpu import depthwise
+    from sigconv.engines.cpu.layers import depthwise
 
     widths = (1, 2, 3, 7, 8, 9, 14, 15, 16, 17, 18, 19, 31, 33, 34, 35, 36, 49, 50, 63, 66, 67, 70, 71, 72, 97, 133)
     layers = itertools.chain(

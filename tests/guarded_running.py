@@ -16,7 +16,7 @@ def running_cases(rng):
     """(name, function) of running filters."""
     import sigconv as sc
     from sigconv.borders import BORDERS
-    from sigconv.engines.cpu.running_filters import Window, byte_means
+    from sigconv.engines.cpu.linear.running_filters import Window, byte_means
 
     kinds = {"mean": sc.uniform_filter, "smallest": sc.minimum_filter, "largest": sc.maximum_filter}
     borders = itertools.cycle(BORDERS)

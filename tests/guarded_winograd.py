@@ -8,7 +8,7 @@ import numpy as np
 def winograd_cases(rng):
     """(name, function) of layers that are too small for this way to pay, taken all the same."""
     import sigconv as sc
-    from sigconv.engines.cpu import convs, winograd
+    from sigconv.engines.cpu.layers import convs, winograd
 
     winograd.kept = lambda name, size, dtype: np.empty(size, dtype)
 

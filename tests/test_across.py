@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import sigconv as sc
 from sigconv import geometry
-from sigconv.engines.cpu import across, convs
+from sigconv.engines.cpu.layers import across, convs
 from sigconv.engines.cpu.target import host
 
 BORDERS = ["constant", "mirror", "wrap"]

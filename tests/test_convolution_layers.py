@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import sigconv as sc
 from sigconv import geometry
-from sigconv.engines.cpu import convs
+from sigconv.engines.cpu.layers import convs
 
 LAYERS = {1: sc.conv1d, 2: sc.conv2d, 3: sc.conv3d}
 NUMPY = {"zeros": "constant", "mirror": "reflect", "symmetric": "symmetric", "nearest": "edge", "wrap": "wrap"}

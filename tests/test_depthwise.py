@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sigconv as sc
-from sigconv.engines.cpu import depthwise
+from sigconv.engines.cpu.layers import depthwise
 
 NUMPY = {"zeros": "constant", "mirror": "reflect", "symmetric": "symmetric", "nearest": "edge", "wrap": "wrap"}
 

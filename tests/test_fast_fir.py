@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from test_kernels import assembly
 
 import sigconv as sc
-from sigconv.engines.cpu import build
-from sigconv.engines.cpu.grouped import FEWEST
+from sigconv.engines.cpu.causal import build
+from sigconv.engines.cpu.causal.grouped import FEWEST
 from sigconv.engines.cpu.target import host
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")

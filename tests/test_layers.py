@@ -20,15 +20,8 @@ LAYERS = [
     + [f"sigconv.{part}" for part in ("causal", "_layout", "_diagnostics", "_fft", "_layer", "_pools", "_weighted")]
     + [f"sigconv.{name}" for name in ("running", "toeplitz", "templates")],
     ["sigconv.plan", "sigconv.engines", "sigconv.config"],
-    [f"sigconv.engines.cpu.{name}" for name in ("kernels", "compile", "target", "sizes", "taps", "waiting")]
-    + [f"sigconv.engines.cpu.{family}_{name}" for family in ("depthwise", "pool") for name in ("sizes", "tiles")]
-    + [
-        f"sigconv.engines.cpu.{name}"
-        for name in ("tile", "shuffles", "masks", "outer_tiles", "dot_tiles", "dot_sizes", "block_tiles", "conv_sizes")
-    ]
-    + [f"sigconv.engines.cpu.{name}" for name in ("row_tiles", "group_tiles", "running_tiles", "running_sizes")]
-    + [f"sigconv.engines.cpu.{name}" for name in ("across_tiles", "winograd_sizes", "winograd_tiles")]
-    + [f"sigconv.engines.cpu.pass_{name}" for name in ("tiles", "sizes")],
+    [f"sigconv.engines.cpu.{name}" for name in ("kernels", "tiles", "sizes", "compile", "target", "waiting")]
+    + ["sigconv.engines.cpu.causal.taps"],
     [f"sigconv.{name}" for name in ("windows", "borders", "geometry", "checks", "times", "errors")]
     + [f"sigconv.{part}" for part in ("_window", "_durations", "_kinds", "sliding")],
 ]

@@ -12,7 +12,7 @@ from scipy import ndimage, signal
 from test_linear import BOTH, borders, floats, near, operations, rounding, seeds, windows_over_arrays
 
 import sigconv as sc
-from sigconv.engines.cpu import slabs
+from sigconv.engines.cpu.linear import slabs
 from sigconv.plan_linear import factors_of
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import sigconv as sc
 from sigconv import _weighted
-from sigconv.engines.cpu import correlations
+from sigconv.engines.cpu.linear import correlations
 
 BELL = np.outer(*[np.exp(-(np.arange(-3.0, 4) ** 2) / 4)] * 2).astype(np.float32)
 ANY = np.random.default_rng(1).normal(size=(5, 4)).astype(np.float32)

@@ -10,8 +10,8 @@ from scipy import ndimage
 
 import sigconv as sc
 from sigconv.borders import BORDERS
-from sigconv.engines.cpu import running_filters
-from sigconv.engines.cpu.running_filters import Window, byte_means
+from sigconv.engines.cpu.linear import running_filters
+from sigconv.engines.cpu.linear.running_filters import Window, byte_means
 
 OURS = {
     "uniform": (sc.uniform_filter, ndimage.uniform_filter),

@@ -8,7 +8,7 @@ from test_convolution_layers import NUMPY, assert_close, oracle
 
 import sigconv as sc
 from sigconv import geometry
-from sigconv.engines.cpu import convs, winograd
+from sigconv.engines.cpu.layers import convs, winograd
 
 
 def slide_of(x, weight, pads, stride):

@@ -17,9 +17,9 @@ from sigconv._pools import (
     stacked,
 )
 from sigconv.checks import whole_number
-from sigconv.engines.cpu import pools
-from sigconv.engines.cpu.pool_means import log_mean_exp_back, mapped
-from sigconv.engines.cpu.pool_windows import Windows, adaptive_back, adaptive_windows, windows_back, windows_of
+from sigconv.engines.cpu.pools import pools
+from sigconv.engines.cpu.pools.means import log_mean_exp_back, mapped
+from sigconv.engines.cpu.pools.windows import Windows, adaptive_back, adaptive_windows, windows_back, windows_of
 from sigconv.engines.cpu.results import apart_from
 from sigconv.geometry import Slide
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sigconv._pools import axes_of, cells_of, norm_of, pool_greatest
-from sigconv.engines.cpu.pool_windows import adaptive_windows
+from sigconv.engines.cpu.pools.windows import adaptive_windows
 from sigconv.grad._pools import adaptive_pass, gradient_of, input_size, matching, max_back, mean_back, powers_back
 
 

@@ -7,9 +7,9 @@ import numpy as np
 from sigconv._layer_arguments import Answer, layer_channels, layer_groups, layer_input, layer_slide, layer_weight
 from sigconv.borders import layer_border
 from sigconv.checks import real_array
-from sigconv.engines.cpu.conv_grads import bias_sums, weight_sums
-from sigconv.engines.cpu.convs import convolve
-from sigconv.engines.cpu.transposed import bordered, folded, transpose
+from sigconv.engines.cpu.layers.conv_grads import bias_sums, weight_sums
+from sigconv.engines.cpu.layers.convs import convolve
+from sigconv.engines.cpu.layers.transposed import bordered, folded, transpose
 from sigconv.geometry import Ints, Padding
 from sigconv.transposes import slide_back
 

@@ -123,7 +123,7 @@ def box(image: Any, size: Ints, *, border: str = "mirror", cval: float = 0) -> n
     >>> box(np.array([[0, 0, 6, 0, 0]], np.uint8), (1, 3))
     array([[0, 2, 2, 2, 0]], dtype=uint8)
     """
-    from sigconv.engines.cpu.running_filters import Window, byte_means
+    from sigconv.engines.cpu.linear.running_filters import Window, byte_means
     from sigconv.running import uniform_filter
 
     x, border = pixels(image), border_name(border)

@@ -27,35 +27,8 @@ import numpy as np
 
 from sigconv.engines.cpu.target import host
 
-# what kernels are made of, beside their own modules
-_SHARED = (
-    "compile",
-    "target",
-    "waiting",
-    "tile",
-    "shuffles",
-    "masks",
-    "sizes",
-    "taps",
-    "row_tiles",
-    "pass_tiles",
-    "pass_sizes",
-    "winograd_sizes",
-    "winograd_tiles",
-    "outer_tiles",
-    "dot_tiles",
-    "group_tiles",
-    "dot_sizes",
-    "pool_tiles",
-    "pool_sizes",
-    "running_tiles",
-    "running_sizes",
-    "block_tiles",
-    "conv_sizes",
-    "across_tiles",
-    "depthwise_tiles",
-    "depthwise_sizes",
-)
+# what compiled code depends on: rooms, and single modules beside them
+_ROOMS, _MODULES = ("kernels", "sizes", "tiles"), ("compile", "target", "waiting", "causal/taps")
 _MAGIC = b"sigconv machine code 1\n"
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):  # a child must not inherit it from a thread that it does not have
@@ -135,9 +108,9 @@ def _fingerprint() -> str:
     """A name for everything that compiled code depends on."""
     digest = hashlib.sha256()
     here = Path(__file__).parent
-    shared = [here / f"{name}.py" for name in _SHARED]
-    for source in [*shared, *sorted((here / "kernels").glob("*.py"))]:
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    rooms = [source for room in _ROOMS for source in sorted((here / room).glob("*.py"))]
+    for source in [*rooms, *(here / f"{name}.py" for name in _MODULES)]:
+        digest.update(str(source.relative_to(here)).encode() + b"\0" + source.read_bytes())
     target = host()
     level = os.environ.get("NUMBA_OPT", "")
     packages = _installed("numba"), _installed("llvmlite")

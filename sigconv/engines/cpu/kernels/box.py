@@ -5,11 +5,11 @@ from typing import Any
 
 from numba import types
 
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.separable import DEEP, Kind, lanes_of, read_as, separable
-from sigconv.engines.cpu.row_tiles import reader, writer
-from sigconv.engines.cpu.running_tiles import added, part_reader, part_writer
+from sigconv.engines.cpu.tiles import tile as t
+from sigconv.engines.cpu.tiles.rows import reader, writer
+from sigconv.engines.cpu.tiles.running import added, part_reader, part_writer
 
 LETTERS = "bblb"
 

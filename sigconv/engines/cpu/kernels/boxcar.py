@@ -16,11 +16,11 @@ from math import inf, nan
 
 from numba import types
 
-from sigconv.engines.cpu import shuffles
-from sigconv.engines.cpu import tile as t
+from sigconv.engines.cpu.causal.taps import SHARE_BYTES
 from sigconv.engines.cpu.kernels import compiler, inlined
-from sigconv.engines.cpu.taps import SHARE_BYTES
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import shuffles
+from sigconv.engines.cpu.tiles import tile as t
 
 STRETCH = 512
 

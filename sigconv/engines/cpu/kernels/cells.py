@@ -5,10 +5,10 @@ from math import nan
 
 from numba import types
 
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.places import COLON, COMMA, MINUS, NINE, PLUS, POINT, SPACE, ZERO, bare
-from sigconv.engines.cpu.masks import word
+from sigconv.engines.cpu.tiles import tile as t
+from sigconv.engines.cpu.tiles.masks import word
 
 
 def numbers(real: types.Float) -> tuple[str, Callable[..., None]]:

@@ -9,12 +9,12 @@ from typing import Any
 
 from numba import types
 
-from sigconv.engines.cpu import conv_sizes as of
-from sigconv.engines.cpu.block_tiles import beyond, block_shape
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.pack import layer_out, mover
-from sigconv.engines.cpu.outer_tiles import turn_over
+from sigconv.engines.cpu.sizes import conv as of
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles.blocks import beyond, block_shape
+from sigconv.engines.cpu.tiles.outer import turn_over
 
 
 def _strip(real: types.Float, rows: int) -> Callable[..., Any]:

@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 from numba import types
 
-from sigconv.engines.cpu import outer_tiles as o
-from sigconv.engines.cpu import tile as t
-from sigconv.engines.cpu.dot_sizes import (
+from sigconv.engines.cpu.kernels import compiler, inlined
+from sigconv.engines.cpu.sizes.dots import (
     CHANNELS,
     COLUMNS,
     COPIED,
@@ -29,9 +28,10 @@ from sigconv.engines.cpu.dot_sizes import (
     TAPS,
     VOLUME,
 )
-from sigconv.engines.cpu.dot_tiles import dot_shape, total
-from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import outer as o
+from sigconv.engines.cpu.tiles import tile as t
+from sigconv.engines.cpu.tiles.dots import dot_shape, total
 
 
 def _dots(real: types.Float, alone: bool) -> tuple[str, Callable[..., None]]:

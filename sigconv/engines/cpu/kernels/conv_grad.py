@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from numba import types
 
-from sigconv.engines.cpu import outer_tiles as o
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.sizes import (
     IMAGE_STEP,
@@ -18,6 +17,7 @@ from sigconv.engines.cpu.sizes import (
     TAPS,
 )
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import outer as o
 
 
 def turn(real: types.Float) -> tuple[str, Callable[..., None]]:

@@ -11,9 +11,7 @@ from collections.abc import Callable
 
 from numba import types
 
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import always_inlined, compiler, inlined
-from sigconv.engines.cpu.row_tiles import reader, row_shape, writer
 from sigconv.engines.cpu.sizes import (
     BAND,
     BEFORE,
@@ -45,6 +43,8 @@ from sigconv.engines.cpu.sizes import (
     WEIGHTS_APART,
 )
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import tile as t
+from sigconv.engines.cpu.tiles.rows import reader, row_shape, writer
 
 AHEAD = 7  # rows below a tile's input whose turn is two tiles later
 COLUMNS = TILE_COLUMNS[host().vector_bytes == 64]

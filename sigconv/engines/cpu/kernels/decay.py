@@ -12,9 +12,9 @@ import numpy as np
 from numba import types
 from numpy.polynomial import chebyshev
 
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import inlined
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import tile as t
 
 _LOG2E = 1.44269504088896338700
 _LN2_HIGH = 6.93147180369123816490e-01  # ln 2 in two parts: n times the first is exact for |n| < 2**20

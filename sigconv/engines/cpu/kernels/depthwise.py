@@ -9,12 +9,12 @@ from typing import Any
 
 from numba import types
 
-from sigconv.engines.cpu import depthwise_sizes as of
-from sigconv.engines.cpu import tile as t
-from sigconv.engines.cpu.block_tiles import beyond, block_shape
-from sigconv.engines.cpu.depthwise_tiles import strip_of
 from sigconv.engines.cpu.kernels import always_inlined, compiler
+from sigconv.engines.cpu.sizes import depthwise as of
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import tile as t
+from sigconv.engines.cpu.tiles.blocks import beyond, block_shape
+from sigconv.engines.cpu.tiles.depthwise import strip_of
 
 
 def _down(real: types.Float, columns: int, cells: int, step: int, guarded: bool) -> tuple[Callable[..., Any], int, int]:

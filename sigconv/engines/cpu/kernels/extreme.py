@@ -7,8 +7,8 @@ from numba import types
 
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.separable import Kind, read_as, separable
-from sigconv.engines.cpu.row_tiles import reader, writer
-from sigconv.engines.cpu.running_tiles import Join, chosen, part_writer
+from sigconv.engines.cpu.tiles.rows import reader, writer
+from sigconv.engines.cpu.tiles.running import Join, chosen, part_writer
 
 
 def _extremes(number: Any, join: Join) -> tuple[str, Callable[..., None]]:

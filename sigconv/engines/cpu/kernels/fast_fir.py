@@ -26,11 +26,11 @@ from typing import Any
 
 from numba import types
 
-from sigconv.engines.cpu import group_tiles
-from sigconv.engines.cpu import tile as t
-from sigconv.engines.cpu.block_tiles import beyond
+from sigconv.engines.cpu.causal.taps import APART, group_lanes, turn_lanes
 from sigconv.engines.cpu.kernels import always_inlined, compiler, inlined
-from sigconv.engines.cpu.taps import APART, group_lanes, turn_lanes
+from sigconv.engines.cpu.tiles import groups as group_tiles
+from sigconv.engines.cpu.tiles import tile as t
+from sigconv.engines.cpu.tiles.blocks import beyond
 
 NONE = 9  # where the first sums start from: a tile of zeros
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from numba import types
 
-from sigconv.engines.cpu import shuffles
-from sigconv.engines.cpu import tile as t
+from sigconv.engines.cpu.causal.taps import SHARE_BYTES
 from sigconv.engines.cpu.kernels import compiler, inlined
-from sigconv.engines.cpu.taps import SHARE_BYTES
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import shuffles
+from sigconv.engines.cpu.tiles import tile as t
 
 FEW = 5  # taps whose shifted inputs are made in registers
 

@@ -14,7 +14,6 @@ from collections.abc import Callable
 
 from numba import types
 
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.correlate import fetching
 from sigconv.engines.cpu.sizes import (
@@ -30,6 +29,7 @@ from sigconv.engines.cpu.sizes import (
     REACH,
 )
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import tile as t
 
 
 def mix(real: types.Float) -> tuple[str, Callable[..., None]]:

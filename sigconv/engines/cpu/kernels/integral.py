@@ -5,9 +5,9 @@ from math import inf, nan
 
 from numba import types
 
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.decay import tile_functions
+from sigconv.engines.cpu.tiles import tile as t
 
 UNIFORM, LINEAR_SHAPE, TRIANGULAR, GAUSSIAN = range(4)
 

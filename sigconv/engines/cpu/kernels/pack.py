@@ -5,11 +5,11 @@ from typing import Any
 
 from numba import types
 
-from sigconv.engines.cpu import conv_sizes as of
-from sigconv.engines.cpu import tile as t
-from sigconv.engines.cpu.block_tiles import beyond, block_shape, every_of, load_between_of
 from sigconv.engines.cpu.kernels import inlined
+from sigconv.engines.cpu.sizes import conv as of
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import tile as t
+from sigconv.engines.cpu.tiles.blocks import beyond, block_shape, every_of, load_between_of
 
 
 def row_copier(real: types.Float, step: int) -> Callable[..., Any]:

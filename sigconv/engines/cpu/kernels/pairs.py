@@ -9,10 +9,10 @@ from typing import Any
 
 from numba import types
 
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.decay import tile_functions
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import tile as t
 
 
 def _pairs(weigh: Callable[..., Any], count: int, lanes: int) -> Callable[..., Any]:

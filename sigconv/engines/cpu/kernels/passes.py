@@ -15,12 +15,12 @@ from typing import Any
 
 from numba import types
 
-from sigconv.engines.cpu import pass_sizes as z
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
-from sigconv.engines.cpu.pass_tiles import adds_up, line_sums, seldom, turner, vector_of
-from sigconv.engines.cpu.row_tiles import reader, writer
+from sigconv.engines.cpu.sizes import passes as z
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import tile as t
+from sigconv.engines.cpu.tiles.passes import adds_up, line_sums, seldom, turner, vector_of
+from sigconv.engines.cpu.tiles.rows import reader, writer
 
 LINES = z.LINES[host().vector_bytes]
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from numba import types
 
-from sigconv.engines.cpu import outer_tiles as o
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import outer as o
+from sigconv.engines.cpu.tiles import tile as t
 
 BLOCK = 8  # kernels that are turned together, so that what is read lies together as well
 

@@ -4,8 +4,8 @@ Whole lines of 64 bytes are compared at a time; buffers are longer than their co
 """
 
 from sigconv.engines.cpu.kernels import inlined
-from sigconv.engines.cpu.masks import lowest_bit, matches
 from sigconv.engines.cpu.sizes import LINE
+from sigconv.engines.cpu.tiles.masks import lowest_bit, matches
 
 QUOTE, NEWLINE, RETURN, SPACE, TAB = 34, 10, 13, 32, 9
 PLUS, MINUS, POINT, COMMA, ZERO, NINE, COLON = 43, 45, 46, 44, 48, 57, 58

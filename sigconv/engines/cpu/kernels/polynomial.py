@@ -14,9 +14,9 @@ from math import inf, nan
 
 from numba import types
 
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.sizes import FIT_ROWS
+from sigconv.engines.cpu.tiles import tile as t
 
 # Rows of the scratch space: ages, values, and two consecutive polynomials' values as high and low parts.
 U, V, P, P_LOW, BEFORE, BEFORE_LOW = range(FIT_ROWS)

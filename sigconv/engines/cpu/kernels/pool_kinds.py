@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 from numba import types
 
-from sigconv.engines.cpu import pool_tiles as p
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import inlined
+from sigconv.engines.cpu.tiles import pools as p
+from sigconv.engines.cpu.tiles import tile as t
 
 
 class Kind(NamedTuple):

@@ -8,13 +8,13 @@ from math import inf
 
 from numba import types
 
-from sigconv.engines.cpu import pool_tiles as p
-from sigconv.engines.cpu import shuffles
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.pool_kinds import cells_by
-from sigconv.engines.cpu.pool_sizes import INDICES, NOWHERE, WIDE
+from sigconv.engines.cpu.sizes.pools import INDICES, NOWHERE, WIDE
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import pools as p
+from sigconv.engines.cpu.tiles import shuffles
+from sigconv.engines.cpu.tiles import tile as t
 
 LINE = 16  # places that are worked on together, and how many come before those that are asked for
 AHEAD = 512

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from numba import types
 
-from sigconv.engines.cpu import pool_tiles as p
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined, pool_kinds
-from sigconv.engines.cpu.pool_sizes import BLOCK
+from sigconv.engines.cpu.sizes.pools import BLOCK
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import pools as p
+from sigconv.engines.cpu.tiles import tile as t
 
 BIG = 4  # vectors that are worked on together
 

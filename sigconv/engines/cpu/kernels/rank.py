@@ -13,10 +13,10 @@ from typing import Any
 
 from numba import types
 
-from sigconv.engines.cpu import shuffles
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import shuffles
+from sigconv.engines.cpu.tiles import tile as t
 
 double = types.float64  # float() leaves a float32 what it is
 _VECTORED = 1024  # up to here the whole window is rewritten by vectors; beyond, only what lies between old and new

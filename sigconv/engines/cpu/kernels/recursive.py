@@ -16,9 +16,9 @@ from math import inf, nan
 
 from numba import types
 
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import tile as t
 
 # One channel's state: rows of the array `state`, each holding one number a channel. `BASE`, `LEAD` and `LAST` belong
 # to a group of four samples taken together: the estimate before it and its weighted differences so far.

@@ -6,7 +6,6 @@ from numba import types
 
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.places import NEWLINE, QUOTE, RETURN, find, is_blank
-from sigconv.engines.cpu.masks import bits_set, lowest_bit, matches
 from sigconv.engines.cpu.sizes import (
     BLANK_ROW,
     COMMENT_ROW,
@@ -18,6 +17,7 @@ from sigconv.engines.cpu.sizes import (
     ROW_KIND,
     ROW_START,
 )
+from sigconv.engines.cpu.tiles.masks import bits_set, lowest_bit, matches
 
 
 @inlined

@@ -5,11 +5,11 @@ from math import inf, nan
 
 from numba import types
 
-from sigconv.engines.cpu import shuffles
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.sizes import BLOCK
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import shuffles
+from sigconv.engines.cpu.tiles import tile as t
 
 GRID = 4096  # the running sums start afresh at least at multiples of this many samples
 AHEAD = 8  # stamps looked at together

@@ -15,11 +15,11 @@ Pointers are to bytes and places count numbers. `running_sizes` tells what the n
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sigconv.engines.cpu import running_sizes as z
 from sigconv.engines.cpu.kernels import inlined
-from sigconv.engines.cpu.row_tiles import reader, writer
-from sigconv.engines.cpu.running_tiles import Join, doubling, joined_by, part_reader
+from sigconv.engines.cpu.sizes import running as z
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles.rows import reader, writer
+from sigconv.engines.cpu.tiles.running import Join, doubling, joined_by, part_reader
 
 DEEP = 4  # vectors of a tile
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from numba import types
 
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import tile as t
 
 
 def ordered(real: types.Float) -> tuple[str, Callable[..., None]]:

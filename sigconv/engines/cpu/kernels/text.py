@@ -6,8 +6,8 @@ from numba import types
 
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.places import COMMA, find
-from sigconv.engines.cpu.masks import copy_line
 from sigconv.engines.cpu.sizes import LINE
+from sigconv.engines.cpu.tiles.masks import copy_line
 
 
 @inlined

@@ -15,13 +15,13 @@ from math import inf, nan
 
 from numba import types
 
-from sigconv.engines.cpu import shuffles
-from sigconv.engines.cpu import tile as t
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.decay import BRIEF, brief_functions, decay_functions, shrink, taken
 from sigconv.engines.cpu.kernels.recursive import COUNT, ESTIMATE, MASS, towards
 from sigconv.engines.cpu.sizes import GROUP
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import shuffles
+from sigconv.engines.cpu.tiles import tile as t
 
 # ESTIMATE and MASS are the base's. CURRENT is the last estimate; GROWN the base's mass and the sum of u; REACH is u at
 # the last row and FILLED how many rows have come since the base. PENDING and KEPT are what the time since the last

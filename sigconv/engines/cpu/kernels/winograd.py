@@ -10,15 +10,15 @@ from typing import Any
 
 from numba import types
 
-from sigconv.engines.cpu import tile as t
-from sigconv.engines.cpu import winograd_sizes as of
-from sigconv.engines.cpu import winograd_tiles as mix
-from sigconv.engines.cpu.block_tiles import beyond, block_shape
-from sigconv.engines.cpu.conv_sizes import BLOCK_COLUMNS
 from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.pack import padder
-from sigconv.engines.cpu.outer_tiles import turn_over
+from sigconv.engines.cpu.sizes import winograd as of
+from sigconv.engines.cpu.sizes.conv import BLOCK_COLUMNS
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import tile as t
+from sigconv.engines.cpu.tiles import winograd as mix
+from sigconv.engines.cpu.tiles.blocks import beyond, block_shape
+from sigconv.engines.cpu.tiles.outer import turn_over
 
 
 def _weights_mixer(real: types.Float) -> Callable[..., Any]:

@@ -1,0 +1,1 @@
+"""Windows in time: filters that carry their past along."""

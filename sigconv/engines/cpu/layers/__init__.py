@@ -1,0 +1,1 @@
+"""Convolution layers, forward and backward."""

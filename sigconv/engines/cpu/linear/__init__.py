@@ -1,0 +1,1 @@
+"""Weighted and running windows over N-D arrays."""

@@ -1,0 +1,1 @@
+"""Pools, forward and backward."""

@@ -1,0 +1,1 @@
+"""Register tiles: what kernels are made of. Importing one of these modules imports llvmlite and Numba."""
