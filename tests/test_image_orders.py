@@ -1,5 +1,6 @@
 """Edges, medians, pools and peaks of images against OpenCV where it is installed, scipy, and windows written out."""
 
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -61,6 +62,16 @@ def test_edges_are_opencvs(rng):
         assert 0 < y.sum() < y.size / 3
     y = images.edges(x.astype(np.float32), 30, 70, sigma=0, border="nearest")
     np.testing.assert_array_equal(y, cv2.Canny(x, 30, 70, L2gradient=True) > 0)
+
+
+@pytest.mark.parametrize("border", BORDERS)
+def test_edges_do_not_depend_on_how_an_image_is_cut(border, rng, monkeypatch):
+    x = images.gaussian(rng.integers(0, 256, (150, 70), np.uint8), 1.5)
+    whole = [images.edges(x, 20, 60, sigma=sigma, border=border) for sigma in (0, 1, 2)]
+    monkeypatch.setattr(sys.modules["sigconv.images.edges"], "_BLOCK", 1)
+    for sigma, y in enumerate(whole):
+        assert 0 < y.sum() < y.size
+        np.testing.assert_array_equal(images.edges(x, 20, 60, sigma=sigma, border=border), y)
 
 
 def test_edges_of_a_disc_are_one_ring_however_noisy(rng):

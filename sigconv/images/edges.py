@@ -122,13 +122,28 @@ def edges(
     low, high = not_negative("low", low), not_negative("high", high)
     if low > high:
         raise ValueError(f"low must be at most high, {high:g}, got {low:g}")
-    if not_negative("sigma", sigma):
-        x = correlated(x, np.outer(bell(sigma), bell(sigma)), border, cval, real_of(x))
-    across, down = _slopes("sobel", x, border, cval)
-    steep = _steep(across, down, x.dtype.kind == "f", across.dtype)
-    found, _ = label(_crests(across, down, steep) & (steep > low), np.ones((3, 3)))
+    weights = np.outer(bell(sigma), bell(sigma)) if not_negative("sigma", sigma) else None
+    weak, sure = np.empty(x.shape, bool), np.empty(x.shape, bool)
+    around = 2 + (0 if weights is None else len(weights) // 2)  # rows that a crest depends on, above and below
+
+    def run(first: int, last: int) -> None:
+        start, stop = max(first - around, 0), min(last + around, len(x))
+        part = x[start:stop]
+        if weights is not None:
+            part = correlated(part, weights, border, cval, real_of(x))
+        across, down = _slopes("sobel", part, border, cval)
+        steep = _steep(across, down, part.dtype.kind == "f", across.dtype)
+        kept = slice(first - start, last - start)
+        weak[first:last] = _crests(across, down, steep)[kept] & (steep[kept] > low)
+        np.logical_and(weak[first:last], steep[kept] > high, out=sure[first:last])
+
+    if border == "wrap" or not x.size:
+        run(0, len(x))
+    else:
+        parallel(run, split(len(x), max(_BLOCK // x.shape[1], 2 * around)))
+    found, _ = label(weak, np.ones((3, 3)))
     strong = np.zeros(found.max(initial=0) + 1, bool)
-    strong[found[steep > high]] = True
+    strong[found[sure]] = True
     strong[0] = False  # whatever is no crest
     return strong[found]
 

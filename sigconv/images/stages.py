@@ -20,6 +20,7 @@ Apply = Callable[[np.ndarray, str, float, float], np.ndarray]
 
 _SLOPES = {"sobel": sobel, "scharr": scharr, "prewitt": prewitt}
 _RANKS = ("median", "erode", "dilate")
+_ROWS = 32  # that are looked at at once
 _INKS = {3: (0.299, 0.587, 0.114)}  # what channels count where one brightness is wanted; else all the same
 
 
@@ -213,7 +214,10 @@ def brightness(x: np.ndarray) -> np.ndarray:
     if x.ndim == 2:
         return x
     shares = np.array(_INKS.get(x.shape[2], (1 / x.shape[2],) * x.shape[2]), real_of(x))
-    return np.matmul(x.astype(real_of(x)), shares)
+    y = np.empty(x.shape[:2], shares.dtype)
+    for k in range(0, len(x), _ROWS):  # what is in between takes more than the result
+        y[k : k + _ROWS] = np.matmul(x[k : k + _ROWS].astype(shares.dtype), shares)
+    return y
 
 
 def pool_stage(kind: str, size: Ints, stride: Ints | None = None, padding: Any = 0) -> Stage:
