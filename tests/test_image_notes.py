@@ -189,6 +189,17 @@ def test_floats_have_no_white_that_is_zero(tmp_path):
         assert file.pages[0].photometric == tifffile.PHOTOMETRIC.MINISWHITE
 
 
+@pytest.mark.parametrize("large", [False, True])
+def test_a_description_of_another_size_is_named_when_it_goes(large, tmp_path, monkeypatch):
+    monkeypatch.setattr(strips, "worth_it", lambda path: large)
+    source = tmp_path / "a.ome.tif"
+    tifffile.imwrite(source, np.stack([BYTES, BYTES]), photometric="minisblack", metadata={"axes": "ZYX"}, ome=True)
+    assert command("image", source, "-k", "box:3", "-o", tmp_path / "b.tif") == (b"", "", 0)
+    assert len(read(tmp_path / "b.tif").pages) == 2
+    notes = command("pool", source, "-m", "avg", "-o", tmp_path / "c.tif")[1]
+    assert notes == f"sigconv: {source}: left out: the description as OME has it, which tells another size\n"
+
+
 # Standard streams that are closed
 
 

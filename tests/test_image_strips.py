@@ -105,6 +105,16 @@ def test_a_chain_over_bands_gives_the_pixels_of_the_whole(seed, rows, columns, c
         assert band.dtype == whole.dtype and np.array_equal(band, whole[low:high], equal_nan=True), names
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_means_of_floats_do_not_depend_on_the_band(dtype):
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        k, rows, columns = (int(n) for n in rng.integers((2, 20, 3), (6, 60, 50)))
+        x = picture(rng, (rows, columns, 3), dtype)
+        first = int(rng.integers(1, rows // k)) * k
+        assert np.array_equal(images.box(x, k)[first + k // 2 :], images.box(x[first:], k)[k // 2 :]), seed
+
+
 def test_a_band_reads_little_more_than_it_gives():
     plan = Chain([Stage.around(abs, 12), Stage(abs, 2, 2), Stage.around(abs, 0, 3)], 10000)
     assert plan.spans(1000, 1100) == [(1988, 2218), (2000, 2206), (1000, 1103), (1000, 1100)]

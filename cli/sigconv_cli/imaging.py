@@ -144,7 +144,7 @@ class Work:
         self, source: str, output: str, kind: str | None, stop: Stop, progress: Progress
     ) -> tuple[list[str], str] | None:
         """A large image, band by band, where that gives the same; None where it does not."""
-        from sigconv.io import files, images
+        from sigconv.io import files
 
         if self.plot or output == "-" or files.is_device(output) or not stored_by_rows(source):
             return None
@@ -155,8 +155,8 @@ class Work:
         with closing(strips.open_rows(source, max_pixels=int(self.max_pixels))) as rows:
             shape, color, alpha, format = rows.shape, rows.color, rows.alpha, rows.format
             facts = summary(format, shape, color, rows.dtype.itemsize * 8, alpha)
+            facts += f", {len(rows.pages)} pages" if len(rows.pages) > 1 else ""
             turned = rows.orientation > 1 and (self._turns(kind or format) or self.recipe.upright)
-            notes = images.left_out(rows.about, format, kind or format)
         recipe, unsure = self._lit(rows.about)
         bands = recipe.bands(alpha)
         plain = color in ("gray", "rgb") and not alpha
@@ -175,7 +175,7 @@ class Work:
             progress.show()
 
         limit = int(self.max_pixels)
-        strips.apply(source, output, [bands], tell, overwrite=self.overwrite, max_pixels=limit)
+        notes = strips.apply(source, output, [bands], tell, overwrite=self.overwrite, max_pixels=limit)
         return notes + unsure, f"{facts}, band by band"
 
     def _whole(

@@ -130,8 +130,9 @@ def box(image: Any, size: Ints, *, border: str = "mirror", cval: float = 0) -> n
     size = per_axis("size", size, 2)
     if x.dtype == np.uint8 and cval in range(256):
         return byte_means(x, {axis: Window(k, k // 2) for axis, k in enumerate(size)}, border, float(cval))
-    if x.dtype.kind == "f":
-        return uniform_filter(x, size, border=border, cval=cval, axes=(0, 1))
+    if x.dtype.kind == "f":  # halves as singles, whose sums begin anew every so many rows: bands give the same
+        wide = x.astype(np.float32) if x.dtype == np.float16 else x
+        return uniform_filter(wide, size, border=border, cval=cval, axes=(0, 1)).astype(x.dtype, copy=False)
     means = uniform_filter(x.astype(float), size, border=border, cval=cval, axes=(0, 1))
     if float(cval).is_integer():  # then sums are whole, and what they round to does not depend on how they were made
         means = np.rint(means * prod(size)) / prod(size)

@@ -36,7 +36,7 @@ def write_tiff(picture: Picture, file: BinaryIO, quality: int | None = None) -> 
     was = about_of(kind, [laid[0][0]])
     for (tags, layout, offsets, lengths), orientation in zip(laid, picture.orientations, strict=True):
         at = file.tell() + file.tell() % 2
-        kept = described(layout, tags, offsets, lengths, _sampling(details.get("jpeg", {})))
+        kept = described(layout, tags, offsets, lengths, notes, _sampling(details.get("jpeg", {})))
         put_about(kept, picture.about, was, orientation, kind)
         table = t.encoded(kind, kept, at)
         file.write(b"\0" * (at - file.tell()) + table)
@@ -133,7 +133,14 @@ def _sampling(tables: dict[str, Any]) -> int:
     return max(tables.get("subsampling", 2), 0)
 
 
-def described(layout: Layout, source: Tags, offsets: Sequence[int], lengths: Sequence[int], sampling: int = 0) -> Tags:
+def described(
+    layout: Layout,
+    source: Tags,
+    offsets: Sequence[int],
+    lengths: Sequence[int],
+    notes: dict[str, None],
+    sampling: int = 0,
+) -> Tags:
     """The tags of a page with this layout, and of the page that it comes from those that still hold."""
     rows, columns, samples = layout.shape
     kind = layout.kind
@@ -141,6 +148,8 @@ def described(layout: Layout, source: Tags, offsets: Sequence[int], lengths: Seq
     words = kept[t.DESCRIPTION].data if t.DESCRIPTION in kept else b""
     if (words.startswith(b'{"shape"') or b"<OME" in words) and _size(kind, source) != (rows, columns):
         del kept[t.DESCRIPTION]  # it repeats the size, and readers believe it
+        if b"<OME" in words:
+            notes["left out: the description as OME has it, which tells another size"] = None
 
     def put(code: int, type: int, values: int | Sequence[int]) -> None:
         kept[code] = entry(kind, type, values)

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Protocol, cast
 import numpy as np
 
 from sigconv.io.files import ahead, behind, drafting, plain_size
-from sigconv.io.images import MAX_PIXELS, ImageError, format_of
+from sigconv.io.images import MAX_PIXELS, ImageError, format_of, left_out
 from sigconv.io.images import tiff_layout as layouts
 from sigconv.io.images.picture import About, Refusal
 from sigconv.io.images.tiff_layout import Layout
@@ -108,7 +108,7 @@ def apply(
     overwrite: bool = False,
     rows: int | None = None,
     max_pixels: int = MAX_PIXELS,
-) -> None:
+) -> list[str]:
     """Filter an image band by band into a file that appears whole or not at all.
 
     The result is, pixel by pixel, that of the stages one after the other on the whole image. Layout, compression, byte
@@ -129,6 +129,11 @@ def apply(
     max_pixels : int
         The most that the image's header may claim.
 
+    Returns
+    -------
+    list of str
+        What could not be kept, as `sigconv.io.images.write` says it.
+
     Raises
     ------
     ImageError
@@ -142,7 +147,9 @@ def apply(
             closing(_open(str(path), max_pixels)) as source,
             drafting(str(out_path), overwrite=overwrite) as file,
         ):
-            _filter_pages(source, _sinks(source, str(out_path), file), stages, progress, rows)
+            notes = dict.fromkeys(left_out(source.about, source.format, format_of(out_path) or source.format))
+            _filter_pages(source, _sinks(source, str(out_path), file, notes), stages, progress, rows)
+            return list(notes)
     except Refusal as error:
         raise ImageError(f"{path}: {_said(error)}") from error
     except OSError as error:
@@ -268,7 +275,9 @@ def _open(path: str, max_pixels: int) -> Any:
         raise
 
 
-def _sinks(source: Any, out_path: str, file: BinaryIO) -> Callable[[tuple[int, ...], np.dtype], Sink]:
+def _sinks(
+    source: Any, out_path: str, file: BinaryIO, notes: dict[str, None]
+) -> Callable[[tuple[int, ...], np.dtype], Sink]:
     format = format_of(out_path) or source.format
     pages: list[TiffSink] = []
     if len(source.pages) > 1 and format != "tiff":
@@ -286,7 +295,7 @@ def _sinks(source: Any, out_path: str, file: BinaryIO) -> Callable[[tuple[int, .
             layout = layout.resized(cells, dtype)
             big = layout.kind.big or _samples(source) * dtype.itemsize * 1.1 > 2**32
             layout = replace(layout, kind=replace(layout.kind, big=pages[0].layout.kind.big if pages else big))
-            pages.append(TiffSink(file, layout, tags, pages[-1] if pages else None))
+            pages.append(TiffSink(file, layout, tags, notes, pages[-1] if pages else None))
             return pages[-1]
         try:
             if source.format == format:

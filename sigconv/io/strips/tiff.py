@@ -166,6 +166,8 @@ class TiffSink:
     layout : Layout
     tags : dict
         What travels along.
+    notes : dict
+        Takes what cannot be kept, in words.
     before : TiffSink, optional
         The page before, which is closed.
     """
@@ -173,8 +175,10 @@ class TiffSink:
     end: int  # of the directory, once it is written
     link: int  # where the page behind is looked for
 
-    def __init__(self, file: BinaryIO, layout: Layout, tags: Tags, before: "TiffSink | None" = None) -> None:
-        self._file, self.layout, self._tags, self._before = file, layout, tags, before
+    def __init__(
+        self, file: BinaryIO, layout: Layout, tags: Tags, notes: dict[str, None], before: "TiffSink | None" = None
+    ) -> None:
+        self._file, self.layout, self._tags, self._notes, self._before = file, layout, tags, notes, before
         start = layout.kind.head if before is None else before.end
         self._lengths = list(layout.sizes())  # of compressed blocks, what they turn out to be
         self._offsets = list(accumulate(self._lengths, initial=start))
@@ -204,7 +208,7 @@ class TiffSink:
         if self._done != self.layout.shape[0]:
             raise Refusal("came to an end too early")
         kind, at = self.layout.kind, self._end + self._end % 2
-        tags = described(self.layout, self._tags, self._offsets, self._lengths)
+        tags = described(self.layout, self._tags, self._offsets, self._lengths, self._notes)
         table = t.encoded(kind, tags, at)
         self._write(at, table)
         if self._before is None:
