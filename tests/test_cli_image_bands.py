@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from image_files import after, command, saved
 
-from sigconv.io import strips
-from sigconv.io.images import read
+from sigconv.io import memory, strips
+from sigconv.io.images import picture, read
 
 RNG = np.random.default_rng(12)
 WORDS = RNG.integers(0, 65536, (24, 31), np.uint16)
@@ -71,3 +71,49 @@ def test_a_large_image_that_is_damaged_leaves_nothing(tmp_path, in_bands):
     out, notes, code = command("image", source, "-k", "box:3", "-o", tmp_path / "b.pgm")
     assert (out, code, notes.count("\n")) == (b"", 1, 1) and str(source) in notes
     assert os.listdir(tmp_path) == ["a.pgm"]
+
+
+@pytest.mark.parametrize(
+    ("args", "reason"),
+    [
+        (["-k", "edges"], "edges looks at all of it at once"),
+        (["-k", "box:3", "--border", "wrap"], "border wrap joins its top and its bottom"),
+        (["-k", "box:3", "--plot", "plot.png"], "--plot draws all of it"),
+        (["-k", "box:3", "-o", "-"], "it is written whole to a pipe"),
+        (["-k", "box:3", "-o", "out.png"], "it is written whole to a file of PNG"),
+    ],
+)
+def test_what_needs_more_memory_than_there_is_is_refused(args, reason, tmp_path, monkeypatch, in_bands):
+    monkeypatch.chdir(tmp_path)
+    source = saved(tmp_path / "a.tif", WORDS, kind="tiff")
+    monkeypatch.setattr(memory, "available", lambda: 1000)
+    out, notes, code = command("image", source, *([] if "-o" in args else ["-o", "out.tif"]), *args)
+    assert (out, code) == (b"", 1)
+    assert notes == f"sigconv: {source}: needs 0.0 GB of memory, as {reason}, and 0.0 GB are free\n"
+    assert sorted(os.listdir(tmp_path)) == ["a.tif"]
+    assert command("image", source, "-k", "box:3", "-o", "out.tif")[1:] == ("", 0) and len(in_bands) == 1
+
+
+def test_what_is_read_whole_is_held_against_the_memory_there_is(tmp_path, monkeypatch):
+    source, target = saved(tmp_path / "a.png", WORDS, kind="png"), tmp_path / "out.png"
+    monkeypatch.setattr(memory, "available", lambda: 1000)
+    notes, code = command("image", source, "-k", "edges", "-o", target)[1:]
+    assert code == 1 and "edges looks at all of it at once" in notes and not target.exists()
+    monkeypatch.setattr(picture, "available", lambda: 700)
+    monkeypatch.setattr(picture, "_MUCH", 1)
+    notes, code = command("image", source, "-k", "box:3", "-o", target)[1:]
+    assert notes == f"sigconv: {source}: has 31 x 24 pixels, too many for the 0.0 GB of memory that are free\n"
+    assert code == 1 and not target.exists()
+    assert memory.available() == 1000 and memory._read("/nowhere") == ""
+
+
+def test_how_much_memory_there_is(monkeypatch):
+    texts = {"/proc/meminfo": "MemTotal:  90 kB\nMemAvailable:   40 kB\nSwapFree:  2 kB\n"}
+    monkeypatch.setattr(memory, "_read", lambda path: texts.get(path, ""))
+    assert memory.available() == 42 << 10
+    texts["/sys/fs/cgroup/memory.max"] = "max\n"
+    assert memory.available() == 42 << 10
+    texts["/sys/fs/cgroup/memory.max"] = "5000\n"
+    assert memory.available() == 5000
+    texts.clear()
+    assert memory.available() > 1 << 60

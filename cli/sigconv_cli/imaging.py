@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from io import BytesIO
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -123,7 +124,7 @@ class Work:
     def __call__(self, source: str, output: str, stop: Stop, progress: Progress) -> list[str]:
         """Filter ``source`` into ``output``; the notes to show."""
         from sigconv.errors import SigconvError
-        from sigconv.io import files
+        from sigconv.io import files, memory
 
         running.keep_memory()
         began, title = time.monotonic(), files.title(source)
@@ -131,7 +132,7 @@ class Work:
         try:
             found = self._in_bands(source, output, kind, stop, progress)
             notes, facts = found or self._whole(source, output, kind, stop, progress)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, memory.Lack) as error:
             raise SigconvError(f"{title}: {error}") from error
         except MemoryError as error:
             raise SigconvError(f"{title}: is too large for the memory there is") from error
@@ -144,9 +145,9 @@ class Work:
         self, source: str, output: str, kind: str | None, stop: Stop, progress: Progress
     ) -> tuple[list[str], str] | None:
         """A large image, band by band, where that gives the same; None where it does not."""
-        from sigconv.io import files
+        from sigconv.io import files, memory
 
-        if self.plot or output == "-" or files.is_device(output) or not stored_by_rows(source):
+        if not stored_by_rows(source):
             return None
         from sigconv.io import strips  # slow to import, and of no use to most formats
 
@@ -161,7 +162,12 @@ class Work:
         bands = recipe.bands(alpha)
         plain = color in ("gray", "rgb") and not alpha
         written = kind in (None, format) or (strips.writes_rows(output) and plain)
-        if bands is None or turned or not written:
+        stream = output == "-" or files.is_device(output)
+        if self.plot or stream or bands is None or turned or not written:
+            more, why = recipe.beside(prod(shape), rows.dtype.itemsize, alpha)
+            why = why or ("--plot draws all of it" if self.plot else "it is held whole" if turned else "")
+            why = why or f"it is written whole to {'a pipe' if stream else f'a file of {(kind or format).upper()}'}"
+            memory.refuse_beyond(prod(shape) * rows.dtype.itemsize + more, why)
             return None
         self._check(color)
         size, done = files.plain_size(source) or 0, 0
@@ -181,13 +187,15 @@ class Work:
     def _whole(
         self, source: str, output: str, kind: str | None, stop: Stop, progress: Progress
     ) -> tuple[list[str], str]:
-        from sigconv.io import develop, files
+        from sigconv.io import develop, files, memory
 
         picture = read(source, self.max_pixels)
         progress.add(files.plain_size(source) or 0)
         before = develop.turned(picture.pages[0], picture.about.orientation) if self.plot else None
         facts = described(picture)
         stop.check()
+        page = max(picture.pages, key=lambda page: page.nbytes)
+        memory.refuse_beyond(*self.recipe.beside(page.size, page.itemsize, picture.alpha))
 
         def tell(row: int, total: int) -> None:
             stop.check()

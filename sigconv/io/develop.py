@@ -92,6 +92,13 @@ class Recipe:
         align = lcm(*(stage.align for stage in self.stages))
         return Bands.around(run, *self.reach, stride=self.stride, align=align)
 
+    def beside(self, samples: int, itemsize: int, alpha: bool) -> tuple[int, str]:
+        """Bytes that it takes, at least, beside a page of so many samples in memory; why."""
+        if self.bands(alpha) is not None:
+            return 0, ""
+        whole = next((f"{stage.text} looks at all of it at once" for stage in self.stages if stage.whole), "")
+        return 2 * samples * (4 if itemsize == 1 else 8), whole or "border wrap joins its top and its bottom"
+
     @property
     def reach(self) -> tuple[int, int]:
         """Rows above and below a pixel that its result depends on."""

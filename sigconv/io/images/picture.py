@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sigconv.errors import SigconvError
+from sigconv.io.memory import available
 
 Page = NDArray[Any]
+_MUCH = 1 << 27  # pixels, of a byte at least, from which on it matters how much memory there is
 
 
 class ImageError(SigconvError):
@@ -98,6 +100,8 @@ def limited(rows: int, columns: int, max_pixels: int) -> None:
         raise Refusal(f"has {columns} x {rows} pixels")
     if rows * columns > max_pixels:
         raise Refusal(f"has {columns} x {rows} pixels, more than the limit of {max_pixels:,}")
+    if rows * columns > _MUCH and rows * columns > (free := available()):
+        raise Refusal(f"has {columns} x {rows} pixels, too many for the {free / 1e9:,.1f} GB of memory that are free")
 
 
 def channels(page: Page) -> int:
