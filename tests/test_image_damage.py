@@ -120,7 +120,7 @@ def test_tiffs_whose_directories_lie():
     refused(made(t257=9), "1 strips or tiles of 2")
     refused(made(t257=10**6, t256=10**6), "limit")
     refused(made(t277=1025), "1025 samples")
-    refused(made(t258=12), "12 bits")
+    refused(made(t258=13), "13 bits")
     refused(made(t259=34712), "JPEG 2000")
     refused(made(t262=8), "colour kind")
     refused(made(t256=None), "tag 256 is missing")

@@ -109,6 +109,21 @@ def test_real_tiffs_keep_their_layout_and_tags(name):
     assert {key: after[key] for key in before} == before
 
 
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize(("shape", "options"), [
+    ((23, 37), {}), ((23, 37), {"tile": (16, 16)}), ((23, 37, 3), {"photometric": "rgb"}),
+])  # fmt: skip
+def test_tiffs_of_odd_depths_come_back_to_the_bit(bits, shape, options, tmp_path):
+    levels = np.random.default_rng(bits).integers(0, 1 << bits, shape, np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", levels, bitspersample=bits, metadata=None, **options)
+    picture = read(tmp_path / "a.tif")
+    most = (1 << bits) - 1
+    assert picture.bits == bits and np.array_equal(picture.pages[0], np.rint(levels.astype(float) * 65535 / most))
+    write(picture, tmp_path / "b.tif")
+    with tifffile.TiffFile(tmp_path / "b.tif") as file:
+        assert file.pages[0].bitspersample == bits and np.array_equal(file.pages[0].asarray(), levels)
+
+
 LAYOUTS = list(
     itertools.product(
         ["none", "lzw", "zlib", "packbits", "zstd", "lzma"],

@@ -63,7 +63,7 @@ class Picture:
     ----------
     pages : list of ndarray
         Each (rows, columns) or (rows, columns, channels), C-contiguous, in the machine's byte order. Samples of less
-        than 8 bits are widened to uint8, so that white is 255.
+        than 8 bits are widened to uint8, so that white is 255, and those of 10, 12 or 14 to uint16.
     format : str
         "png", "jpeg", "tiff", "webp", "bmp", "pnm", "pfm" or "npy".
     color : str

@@ -4,6 +4,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from sigconv.io.images import pnm
 from sigconv.io.images import tiff_layout as layouts
 from sigconv.io.images import tiff_tags as t
 from sigconv.io.images.picture import About, Page, Picture, Refusal, widened
@@ -71,6 +72,8 @@ def _as_meant(page: Page, kind: Kind, tags: Tags, layout: Layout, about: About) 
         return _coloured(page, kind, tags, layout)
     if layout.bits < 8:
         page = widened(page, layout.bits)
+    elif layout.bits % 8:
+        page = pnm.widened(page, (1 << layout.bits) - 1)
     if layout.photometric == layouts.WHITE_IS_ZERO and layout.dtype.kind == "u":
         page[..., 0] = np.iinfo(layout.dtype).max - page[..., 0]
     if layout.extra == (layouts.PREMULTIPLIED,) and not _divide(page):

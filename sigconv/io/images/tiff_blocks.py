@@ -31,6 +31,9 @@ def decoded(layout: Layout, data: bytes | bytearray, rows: int) -> Page:
         weights = (1 << np.arange(layout.bits - 1, -1, -1)).astype(np.uint8)
         levels = bits[:, : per_row * layout.bits].reshape(rows, per_row, layout.bits) @ weights
         return np.asarray(levels, np.uint8).reshape(shape)
+    if layout.bits % 8:
+        x = imagecodecs.packints_decode(bytes(raw[:size]), layout.dtype, layout.bits, runlen=shape[1] * shape[2])
+        return np.asarray(x, layout.dtype).reshape(shape)
     floats = layout.predictor == layouts.FLOAT_DIFFERENCES
     stored = layout.dtype if floats else layout.stored
     x = np.frombuffer(raw, stored, size // stored.itemsize).reshape(shape).astype(layout.dtype, copy=False)
@@ -48,6 +51,9 @@ def encoded(layout: Layout, x: Page) -> bytes | memoryview:
     if layout.bits < 8:
         rows = x.reshape(len(x), -1, 1) >> np.arange(layout.bits - 1, -1, -1).astype(np.uint8) & 1
         x = np.packbits(rows.reshape(len(x), -1), axis=1)
+    elif layout.bits % 8:
+        packed = imagecodecs.packints_encode(x, layout.bits, runlen=x[0].size)
+        x = np.frombuffer(packed, np.uint8).reshape(len(x), -1)
     elif layout.predictor == layouts.FLOAT_DIFFERENCES:
         x = _codec("floatpred", "encode")(x, axis=-2, out=np.empty_like(x))
     else:

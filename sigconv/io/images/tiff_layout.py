@@ -21,7 +21,7 @@ CHANNELS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, MASK: 1, INK
 _COLORS = {RGB: "rgb", PALETTE: "rgb", YCBCR: "rgb", INKS: "cmyk"}  # all others are gray
 PREMULTIPLIED, STRAIGHT = 1, 2
 _KINDS = {1: "u", 2: "i", 3: "f", 4: "u"}
-_DEPTHS = {"u": (1, 2, 4, 8, 16, 32, 64), "i": (8, 16, 32, 64), "f": (16, 32, 64)}
+_DEPTHS = {"u": (1, 2, 4, 8, 10, 12, 14, 16, 32, 64), "i": (8, 16, 32, 64), "f": (16, 32, 64)}
 _MOST_BLOCK = 1 << 28  # samples of a tile
 _MOST_CHANNELS = 1024
 _STRIP = 1 << 24  # bytes of a packed strip that is written as it was, however large
@@ -102,7 +102,7 @@ class Layout:
     @property
     def open(self) -> bool:
         """Whether samples stand in the file as they are, so that any rows of a strip or tile are read and written."""
-        return self.compression == NONE and self.bits >= 8
+        return self.compression == NONE and self.bits % 8 == 0
 
     @property
     def plain(self) -> bool:
@@ -216,13 +216,13 @@ def layout_of(kind: Kind, tags: Tags, max_pixels: int) -> Layout:
     if (
         predictor not in (1, DIFFERENCES, FLOAT_DIFFERENCES)
         or (predictor == FLOAT_DIFFERENCES and sample != "f")
-        or (predictor != 1 and bits < 8)
+        or (predictor != 1 and bits % 8)
     ):
         raise Refusal(f"is damaged: its predictor is {predictor} for samples of {bits} bits")
     return Layout(
         kind,
         (rows, columns, channels),
-        np.dtype(f"{sample}{max(bits, 8) // 8}"),
+        np.dtype(f"{sample}{(bits + 7) // 8}"),
         bits,
         block,
         tiled,

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from sigconv.io.images import pnm
 from sigconv.io.images import tiff_layout as layouts
 from sigconv.io.images import tiff_tags as t
 from sigconv.io.images.picture import Page, Picture, Refusal, channels, narrowed
@@ -58,9 +59,10 @@ def _layout(picture: Picture, page: Page, kind: Kind, source: Layout | None, not
     if picture.palette:
         notes["the palette became RGBA" if picture.alpha else "the palette became RGB"] = None
     low = page.dtype == np.uint8 and shape[2] == 1 and picture.bits in (1, 2, 4)
-    bits = picture.bits if low else 8 * page.dtype.itemsize
+    odd = page.dtype == np.uint16 and picture.bits in (10, 12, 14)
+    bits = picture.bits if low or odd else 8 * page.dtype.itemsize
     differences = layouts.FLOAT_DIFFERENCES if page.dtype.kind == "f" else layouts.DIFFERENCES
-    predictor = 1 if bits < 8 else differences
+    predictor = 1 if bits % 8 else differences
     extra = (0,) * (more - picture.alpha) + (layouts.STRAIGHT,) * picture.alpha
     if source is None:
         block = (min(max(_STRIP // max(page.nbytes // shape[0], 1), 1), shape[0]), shape[1])
@@ -80,7 +82,7 @@ def _layout(picture: Picture, page: Page, kind: Kind, source: Layout | None, not
         layout = replace(layout, compression=layouts.DEFLATE, predictor=predictor)
     if layout.compression != layouts.JPEG and layout.photometric == layouts.YCBCR:
         layout = replace(layout, photometric=layouts.RGB)
-    return replace(layout, predictor=1) if bits < 8 else layout
+    return replace(layout, predictor=1) if bits % 8 else layout
 
 
 def _blocks(
@@ -115,7 +117,9 @@ def _as_stored(part: Page, layout: Layout) -> Page:
     if layout.photometric == layouts.WHITE_IS_ZERO and layout.dtype.kind == "u":
         part = part.copy()
         part[..., 0] = np.iinfo(part.dtype).max - part[..., 0]
-    return narrowed(part, layout.bits) if layout.bits < 8 else part
+    if layout.bits % 8 == 0:
+        return part
+    return narrowed(part, layout.bits) if layout.bits < 8 else pnm.narrowed(part, (1 << layout.bits) - 1)
 
 
 def _jpeg(part: Page, layout: Layout, tables: dict[str, Any], quality: int | None) -> bytes:

@@ -34,7 +34,7 @@ def check(layout: Layout, tags: Tags) -> None:
         raise NotInStrips(f"has photometric interpretation {layout.photometric}")
     if layout.shape[2] > own and layout.extra != (layouts.STRAIGHT,):
         raise NotInStrips(f"has {layout.shape[2]} samples a pixel")
-    if layout.bits < 8 or (layout.bits == 64 and layout.dtype.kind != "f"):
+    if layout.bits % 8 or (layout.bits == 64 and layout.dtype.kind != "f"):
         raise NotInStrips(f"has samples of {layout.bits} bits")
     if layout.reversed_bits or _SUB_IFDS in tags:
         raise NotInStrips("has its bits in reverse order, or further resolutions")
