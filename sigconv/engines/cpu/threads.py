@@ -12,8 +12,8 @@ words say when to look again; what happens is decided by Python, one thread at a
 import ctypes
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
-from itertools import count
 from operator import index
 from time import perf_counter_ns
 from typing import SupportsIndex
@@ -59,17 +59,32 @@ def checked_threads(n: SupportsIndex) -> int:
 
 
 class _Job:
-    """One call's ranges, shared by the threads that work on it."""
+    """One call's ranges, shared by the threads that work on it.
 
-    def __init__(self, task: Task, ranges: list[tuple[int, int]]) -> None:
-        self.task, self.ranges, self.next = task, ranges, count()
+    Each has a stretch of its own, which it takes from the front, and then takes from the back of what others have left:
+    in call after call a core finds what it read and wrote before.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.stretches: list[deque[tuple[int, int]]] = []
         self.error: BaseException | None = None
 
-    def work(self) -> None:
+    def share(self, ranges: list[tuple[int, int]], workers: int) -> None:
+        """Give each worker its stretch of the ranges."""
+        n = len(ranges)
+        self.stretches = [deque(ranges[n * k // workers : n * (k + 1) // workers]) for k in range(workers)]
+
+    def work(self, worker: int) -> None:
         """Take ranges until none is left."""
+        own = self.stretches[worker]
         try:
-            while self.error is None and (k := next(self.next)) < len(self.ranges):
-                self.task(*self.ranges[k])
+            while self.error is None and (some := own or max(self.stretches, key=len)):
+                try:
+                    lo, hi = some.popleft() if some is own else some.pop()
+                except IndexError:  # another thread was quicker
+                    continue
+                self.task(lo, hi)
         except BaseException as error:
             self.error = error
 
@@ -98,23 +113,23 @@ class _Helper:
 
     def __init__(self, watch: _Watch) -> None:
         self.watch = watch
-        self.jobs: list[_Job] = []  # one at most: the helper takes it, or its caller takes it back
+        self.jobs: list[tuple[_Job, int]] = []  # one at most: the helper takes it, or its caller takes it back
         memory = (ctypes.c_int64 * _WORDS)()
         self.words = memoryview(memory).cast("B").cast("q")  # times rung, and whether it is at work
         self.rung, self.at_work = (ctypes.addressof(memory) + 8 * word for word in (_RUNG, _AT_WORK))
         self.wake, self.done = threading.Lock(), threading.Lock()  # open where there may be something to see
 
-    def offer(self, job: _Job) -> None:
+    def offer(self, job: _Job, worker: int) -> None:
         """Let the helper have a job: at once if it is asleep, when it is rung for if it is looking."""
-        self.jobs.append(job)
+        self.jobs.append((job, worker))
         if self.wake.locked():
             self.wake.release()
 
     def ring(self) -> None:
         self.words[_RUNG] += 1
 
-    def take(self) -> _Job | None:
-        """The job, for whoever comes first."""
+    def take(self) -> tuple[_Job, int] | None:
+        """The job and which of its workers this is, for whoever comes first."""
         try:
             return self.jobs.pop() if self.jobs else None
         except IndexError:
@@ -145,7 +160,7 @@ class _Helper:
             job = self.take()
             wake.acquire(False)
             if job is not None:
-                job.work()
+                job[0].work(job[1])
                 del job  # its arrays must not outlive the call
             words[_AT_WORK] = 0
             if done.locked():
@@ -165,18 +180,20 @@ class _Pool:
         self.helpers = 0
 
     def run(self, task: Task, ranges: Iterable[tuple[int, int]]) -> None:
-        job, idle = _Job(task, list(ranges)), self.idle
+        job, idle, ranges = _Job(task), self.idle, list(ranges)
         ours: list[_Helper] = []
         try:
-            for _ in range(min(get_num_threads(), len(job.ranges)) - 1):
+            for _ in range(min(get_num_threads(), len(ranges)) - 1):
                 helper = self.helper()
                 if helper is None:
                     break  # the others work for other callers: this one does their share itself
                 ours.append(helper)
-                helper.offer(job)
+            job.share(ranges, len(ours) + 1)
+            for worker, helper in enumerate(ours, 1):
+                helper.offer(job, worker)
             for helper in ours:
                 helper.ring()
-            job.work()
+            job.work(0)
         except BaseException as error:  # an interrupt: a helper may have been lost on the way
             job.error = error
             self.forget()

@@ -57,6 +57,7 @@ def _slider(real: types.Float, cells: int, step: int) -> Callable[..., Any]:
     """A function that slides a window over rows of a plane of outputs, strip by strip."""
     inside, size, reach = _down(real, of.COLUMNS[host().vector_bytes], cells, step, False)
     guarded, lanes, _ = _down(real, 1, cells, step, True)
+    both, _, _ = _down(real, 2, cells, step, True)
 
     @always_inlined
     def slide(x, top, height, width, before, zeros, w, first, value, fresh, y, rows, out_width, ahead):
@@ -66,6 +67,9 @@ def _slider(real: types.Float, cells: int, step: int) -> Callable[..., Any]:
             if column >= 0 and column + reach <= width and k + size <= out_width:
                 inside(x, top, height, width, column, zeros, w, first, value, fresh, y, k, rows, out_width, ahead)
                 k += size
+            elif (cells, step) == (3, 2) and lanes < out_width - k <= 2 * lanes:  # two sums that need not wait
+                both(x, top, height, width, column, zeros, w, first, value, fresh, y, k, rows, out_width, ahead)
+                k += 2 * lanes
             else:
                 guarded(x, top, height, width, column, zeros, w, first, value, fresh, y, k, rows, out_width, ahead)
                 k += lanes

@@ -21,7 +21,7 @@ _FAR = 2**24  # bytes of a layer that no cache keeps from one layer to the next
 _PLANE, _BAND = 2**15, 2**14  # bytes, in and out, of a plane that needs no bands, and of a band
 _LARGE = 2**18  # bytes of a plane, in and out, that several threads had better share
 _BORDERED = 2**20  # bytes of input with a border that are laid out at a time
-_WORK, _RANGES = 2**19, 16  # multiply-adds worth a call of a kernel, and ranges enough for some threads to share
+_WORK, _RANGES = 2**20, 16  # multiply-adds worth a call of a kernel, and ranges enough for some threads to share
 
 
 def serves(slide: Slide, channels: int, outputs: int, border: str) -> bool:
