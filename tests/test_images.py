@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from scipy import ndimage
 from sigconv import images
 from sigconv.borders import BORDERS
 from sigconv.images.kernels import NAMES
+from sigconv.images.stages import stage
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "images"
 SPELLED = {"gaussian": "gaussian:sigma=1.2", "box": "box:3", "log": "log:1.1"}
@@ -111,6 +113,33 @@ def test_derivatives_keep_their_sign_where_asked():
     found = images.filter(step, "sobel_x", dtype=np.float32)
     assert found.dtype == np.float32 and found.min() == -800
     assert images.laplacian(step, dtype="int16")[1].tolist() == [0, -200, 200, 0]
+
+
+@pytest.mark.parametrize("border", ["mirror", "reflect", "nearest", "constant"])
+def test_gaussians_wider_than_the_image_are_scipys(border, rng):
+    x = rng.integers(0, 2**16, (70, 90)).astype(np.uint16)
+    for sigma in (45, (3, 120)):  # whose weights would fill a table that is larger than the image
+        expected = ndimage.gaussian_filter(x.astype(float), sigma, mode=border, cval=99)
+        assert np.abs(images.gaussian(x, sigma, border=border, cval=99) - expected).max() < 0.6
+    sharper = images.unsharp(x.astype(float), 45, border=border, cval=99)
+    blurred = ndimage.gaussian_filter(x.astype(float), 45, mode=border, cval=99)
+    np.testing.assert_allclose(sharper, 2 * x.astype(float) - blurred, rtol=1e-9, atol=1e-6)
+
+
+def test_what_a_text_spells_needs_no_table_of_weights():
+    tracemalloc.start()
+    try:
+        for text, total in (
+            ("gaussian:sigma=3000", 1),
+            ("log:sigma=3000", 0),
+            ("unsharp:sigma=3000", 1),
+            ("box:24001", 1),
+        ):
+            step = stage(text)
+            assert step.reach == (12000, 12000) and step.total == total
+        assert tracemalloc.get_traced_memory()[1] < 2**23
+    finally:
+        tracemalloc.stop()
 
 
 @given(

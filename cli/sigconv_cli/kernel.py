@@ -27,16 +27,22 @@ def command(spec: str, plot: str | None, overwrite: bool) -> None:
         from sigconv_cli.drawing import refuse_early
 
         refuse_early(plot, overwrite)
-    for name, value in facts(stage.text, stage.weights).items():
+    try:
+        weights = stage.weights()
+    except MemoryError:
+        raise click.UsageError(
+            f"kernel {spec!r}: its weights need more memory than there is", click.get_current_context()
+        ) from None
+    for name, value in facts(stage.text, weights).items():
         click.echo(f"{name + ':':12}{value}")
-    for line in printed(stage.weights):
+    for line in printed(weights):
         click.echo(line)
     if plot is not None:
         from sigconv.io import files, panels, pictures
 
         kind = pictures.kind_of(plot)
         with files.writing(plot, overwrite=overwrite) as write:
-            write(panels.weights(stage.weights, kind, title=stage.text))
+            write(panels.weights(weights, kind, title=stage.text))
 
 
 def stage_of(spec: str) -> Any:

@@ -7,6 +7,8 @@ import numpy as np
 from sigconv._kinds import numeric_array
 from sigconv.linear import correlate
 
+_TABLE = 2**16  # weights up to which two passes are told as one table, and run as one sweep
+
 
 def pixels(image: Any, kinds: str = "iuf") -> np.ndarray:
     """``image`` as a native array of rows and columns, with or without channels."""
@@ -41,3 +43,13 @@ def correlated(x: np.ndarray, weights: np.ndarray, border: str, cval: float, dty
     """Every channel correlated with the weights, rounded half to even and kept in range where dtype is of integers."""
     options: dict[str, Any] = dict(border=border, cval=cval, axes=(0, 1), out_dtype=dtype)
     return correlate(x, weights, **options)
+
+
+def correlated_by(
+    x: np.ndarray, down: np.ndarray, along: np.ndarray, border: str, cval: float, dtype: np.dtype
+) -> np.ndarray:
+    """The same for weights that are the product of those down the columns and along the rows, however many."""
+    if down.size * along.size <= _TABLE:
+        return correlated(x, np.outer(down, along), border, cval, dtype)
+    y = correlated(x, down[:, np.newaxis], border, cval, real_of(x))
+    return correlated(y, along[np.newaxis], border, cval * float(down.sum()), dtype)

@@ -133,12 +133,14 @@ def parse(text: Any) -> np.ndarray:
     if not isinstance(text, str):
         raise TypeError(f"kernel must be a str such as 'sobel_x', got {text!r:.80}")
     try:
-        return _read(text)
+        name, given = asked(text)
+        return _NAMED[name].make(**given)
     except (ValueError, TypeError) as error:
         raise ValueError(f"kernel {text[:60]!r}: {error}") from None
 
 
-def _read(text: str) -> np.ndarray:
+def asked(text: str) -> tuple[str, dict[str, float]]:
+    """The name in such a text and the parameters that are given."""
     name, colon, rest = (part.strip() for part in text.partition(":"))
     if name not in _NAMED:
         raise ValueError(f"unknown kernel {name!r}; {_hint(name, NAMES)}")
@@ -159,7 +161,7 @@ def _read(text: str) -> np.ndarray:
         given[key] = _number(key, number)
     if named.example and named.parameters[0] not in given:
         raise ValueError(f"{name} needs its {named.parameters[0]}, such as {named.example}")
-    return named.make(**given)
+    return name, given
 
 
 def _number(key: str, text: str) -> float:

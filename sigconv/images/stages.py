@@ -20,6 +20,7 @@ Apply = Callable[[np.ndarray, str, float, float], np.ndarray]
 
 _SLOPES = {"sobel": sobel, "scharr": scharr, "prewitt": prewitt}
 _RANKS = ("median", "erode", "dilate")
+_QUICK = ("box", "gaussian", "log", "unsharp")  # named kernels that take fewer steps than they have weights
 _ROWS = 32  # that are looked at at once
 _INKS = {3: (0.299, 0.587, 0.114)}  # what channels count where one brightness is wanted; else all the same
 
@@ -46,8 +47,8 @@ class Stage:
         Whether it matters which side of the image is up.
     whole : bool
         Whether a pixel may depend on all others.
-    weights : ndarray or None
-        Of what is a weighted sum.
+    weights : callable or None
+        Makes the weights of what is a weighted sum.
     align : int
         Rows from which on sums are made in the same order again.
     size, step, padding : int
@@ -62,7 +63,7 @@ class Stage:
     order: bool = False
     upright: bool = False
     whole: bool = False
-    weights: np.ndarray | None = None
+    weights: Callable[[], np.ndarray] | None = None
     align: int = 1
     size: int = 1
     step: int = 1
@@ -113,13 +114,13 @@ def stage(text: str) -> Stage:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
             raise ValueError(f"unknown kernel {name!r}; {hint}")
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"kernel {text[:60]!r}: {error}") from None
-    try:
-        weights = kernels.parse(text)
+        if name in _QUICK:
+            return _quick(text, *kernels.asked(text))
     except MemoryError:
         raise ValueError(f"kernel {text[:60]!r}: its weights need more memory than there is") from None
-    return _weighted(text, weights, upright=name == "emboss" or name.endswith(("_x", "_y")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"kernel {text[:60]!r}: {error}") from None
+    return _weighted(text, kernels.parse(text), upright=name == "emboss" or name.endswith(("_x", "_y")))
 
 
 def weighted_by(text: str, name: str) -> Stage:
@@ -127,47 +128,48 @@ def weighted_by(text: str, name: str) -> Stage:
 
     Examples
     --------
-    >>> weighted_by("0 1 0;1 -4 1;0 1 0", "mine.txt").weights.sum()
+    >>> weighted_by("0 1 0;1 -4 1;0 1 0", "mine.txt").weights().sum()
     np.float64(0.0)
     """
     return _weighted(name, _numbers(text), upright=True)
 
 
 def _weighted(text: str, w: np.ndarray, upright: bool) -> Stage:
-    name, _, rest = (part.strip() for part in text.partition(":"))
     rows, columns = w.shape
     total, scale = float(w.sum()), float(np.abs(w).sum())
     whole_numbers = bool(np.all(w == np.rint(w))) and scale < 2**20
-    run = _quick(name, rest, w) if not upright else None
-    if run is None:
-        kernel = w.astype(np.int64) if whole_numbers else w
-
-        def run(x: np.ndarray, border: str, cval: float, full: float) -> np.ndarray:
-            return weighted.filter(x, kernel, border=border, cval=cval)
-
+    kernel = w.astype(np.int64) if whole_numbers else w
     return Stage(
         text=text,
-        apply=run,
+        apply=lambda x, border, cval, full: weighted.filter(x, kernel, border=border, cval=cval),
         reach=(rows // 2, rows - 1 - rows // 2),
         total=0.0 if abs(total) <= 1e-9 * scale else total,
-        exact=whole_numbers or (name == "box" and not upright),
+        exact=whole_numbers,
         upright=upright or rows % 2 == 0 or columns % 2 == 0,
-        align=rows if name == "box" else 1,
-        weights=w,
+        weights=lambda: w,
     )
 
 
-def _quick(name: str, rest: str, w: np.ndarray) -> Apply | None:
-    """A way to a named kernel's result that needs fewer steps than its weights."""
+def _quick(text: str, name: str, given: dict[str, float]) -> Stage:
+    """A named kernel whose result needs fewer steps than its weights, which are not made for it."""
     if name == "box":  # by running sums
-        return lambda x, border, cval, full: weighted.box(x, w.shape, border=border, cval=cval)
-    if name == "log":  # as two sums of two passes
-        sigma = _given(rest, name, sigma=0)["sigma"]
-        return lambda x, border, cval, full: weighted.log(x, sigma, border=border, cval=cval)
-    if name == "unsharp":  # as a Gaussian
-        sigma, amount = _given(rest, name, sigma=1, amount=1).values()
-        return lambda x, border, cval, full: weighted.unsharp(x, sigma, amount=amount, border=border, cval=cval)
-    return None
+        rows = whole_number("size", given["size"], 1)
+        run = partial(weighted.box, size=rows)
+    else:  # by passes down the columns and along the rows
+        sigma = (positive if name == "log" else not_negative)("sigma", given.get("sigma", 1.0))
+        not_negative("amount", given.get("amount", 1.0))
+        rows = kernels.bell(sigma, positive("truncate", given.get("truncate", 4.0))).size
+        run = partial(getattr(weighted, name), **given)
+    return Stage(
+        text=text,
+        apply=lambda x, border, cval, full: run(x, border=border, cval=cval),
+        reach=(rows // 2, rows - 1 - rows // 2),
+        total=0.0 if name == "log" else 1.0,
+        exact=name == "box" or rows == 1,
+        upright=rows % 2 == 0,
+        align=rows if name == "box" else 1,
+        weights=lambda: kernels.parse(text),
+    )
 
 
 def _ranks() -> Any:

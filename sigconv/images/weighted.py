@@ -10,7 +10,7 @@ from sigconv._kinds import as_dtype, numeric_array
 from sigconv.borders import border_name
 from sigconv.checks import not_negative, positive
 from sigconv.geometry import Ints, per_axis
-from sigconv.images._pixels import correlated, pixels, real_of, result_dtype
+from sigconv.images._pixels import correlated, correlated_by, pixels, real_of, result_dtype
 from sigconv.images.kernels import bell, bend, parse
 
 
@@ -89,7 +89,7 @@ def gaussian(
     """
     x, truncate = pixels(image), positive("truncate", truncate)
     down, along = (bell(s, truncate) for s in _sigmas(sigma))
-    return correlated(x, np.outer(down, along), border, cval, x.dtype)
+    return correlated_by(x, down, along, border, cval, x.dtype)
 
 
 def box(image: Any, size: Ints, *, border: str = "mirror", cval: float = 0) -> np.ndarray:
@@ -189,7 +189,7 @@ def unsharp(
     x, amount = pixels(image), not_negative("amount", amount)
     down, along = (bell(s) for s in _sigmas(sigma))
     real = real_of(x)
-    y = correlated(x, np.outer(down, along), border, cval, real)
+    y = correlated_by(x, down, along, border, cval, real)
     np.subtract(x, y, out=y)
     y *= real.type(amount)
     y += x
@@ -250,8 +250,8 @@ def log(
     out_dtype = result_dtype(dtype, x)
     sigma, truncate = positive("sigma", sigma), positive("truncate", truncate)
     g, bent = bell(sigma, truncate), bend(sigma, truncate)
-    y = correlated(x, np.outer(bent, g), border, cval, real_of(x))
-    y += correlated(x, np.outer(g, bent), border, cval, real_of(x))
+    y = correlated_by(x, bent, g, border, cval, real_of(x))
+    y += correlated_by(x, g, bent, border, cval, real_of(x))
     return as_dtype(y, out_dtype)
 
 
