@@ -148,6 +148,16 @@ def test_worked_examples():
     np.testing.assert_array_equal(edges, [[0.5, 1.5, 0.5]])
 
 
+@pytest.mark.parametrize("width", [208, 203])  # planes that cache lines divide, and others
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_results_past_the_cache_are_those_in_it(width, dtype, rng):
+    x, w, b = (rng.standard_normal(n).astype(dtype) for n in ((3, 4, 96, width), (38, 4, 3, 5), 38))
+    y = sc.conv2d(x, w, b, padding="same")
+    parts = [sc.conv2d(one, w, b, padding="same") for one in x]
+    assert y.nbytes > 2**23 and (dtype == np.float64 or parts[0].nbytes < 2**23)
+    np.testing.assert_array_equal(y, parts)
+
+
 @given(layers(most=6))
 def test_a_layer_over_a_larger_input_is_the_layer_at_each_place(layer):
     x, weight, bias, stride, _, dilation, groups = layer

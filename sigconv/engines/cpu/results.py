@@ -9,6 +9,7 @@ from sigconv.engines.cpu.compile import address
 
 _LINE = 64
 _PAGE = 4096  # a load waits for a store ahead of it whose address differs by a multiple of this
+CACHED = 2**23  # results of more bytes than this are written past the cache
 _LARGE = 2**18  # bytes of results from which on they are laid out with that in mind
 
 

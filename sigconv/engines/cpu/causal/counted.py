@@ -6,6 +6,7 @@ from sigconv.engines.cpu.causal.filter import Counted
 from sigconv.engines.cpu.causal.tail import Piece
 from sigconv.engines.cpu.causal.taps import SHARE_BYTES, order_of_taps, ordered_sum, unit_weights
 from sigconv.engines.cpu.compile import address
+from sigconv.engines.cpu.results import CACHED
 from sigconv.engines.cpu.scratch import scratch
 from sigconv.engines.cpu.sizes import FIT_ROWS
 from sigconv.engines.cpu.threads import parallel, split
@@ -83,7 +84,6 @@ class Polynomial(Taps):
         parallel(task, split(piece.rows, 2**16))
 
 
-_CACHED = 2**23  # results of more bytes than this are written past the cache
 _APART = 2**21  # windows of more numbers than this are summed channel by channel
 
 
@@ -109,7 +109,7 @@ class Boxcar(Counted):
         block = (max(2**13, 2 * width * step) + 63) // 64 * 64
 
         def past(lo: int) -> int:
-            past_cache = out.nbytes > _CACHED and y % self.dtype.itemsize == 0
+            past_cache = out.nbytes > CACHED and y % self.dtype.itemsize == 0
             return -(y // self.dtype.itemsize + lo) % 16 if past_cache else -1
 
         def task(lo: int, hi: int) -> None:

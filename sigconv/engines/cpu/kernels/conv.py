@@ -13,14 +13,19 @@ from sigconv.engines.cpu.kernels import compiler, inlined
 from sigconv.engines.cpu.kernels.pack import layer_out, mover
 from sigconv.engines.cpu.sizes import conv as of
 from sigconv.engines.cpu.target import host
+from sigconv.engines.cpu.tiles import tile as t
 from sigconv.engines.cpu.tiles.blocks import beyond, block_shape
 from sigconv.engines.cpu.tiles.outer import turn_over
 
 
 def _strip(real: types.Float, rows: int) -> Callable[..., Any]:
-    """Sums for ``rows`` channels over lines of n places each, from the bias on or from what y holds."""
+    """Sums for ``rows`` channels over lines of n places each, from the bias on or from what y holds.
+
+    Those are ``fresh``, 1 or 2, that begin with the bias; 2 are complete too, and written past the cache.
+    """
     lanes = host().vector_bytes * 8 // real.bitwidth
     size, spread, load, store, fma = block_shape(real, rows, of.BLOCK_COLUMNS[host().vector_bytes], lanes)
+    store_past_cache = block_shape(real, rows, of.BLOCK_COLUMNS[host().vector_bytes], lanes, past_cache=True).store
     _, spread_part, load_part, store_part, fma_part = block_shape(real, rows, 1, lanes, True)
 
     @inlined
@@ -30,17 +35,20 @@ def _strip(real: types.Float, rows: int) -> Callable[..., Any]:
             there = to + r * row
             end = at + n
             while at + size <= end:
-                if fresh:
+                if fresh > 0:
                     acc = spread(bias, channel)
                 else:
                     acc = load(y, there, apart, size)
                 for tap in range(taps):
                     acc = fma(acc, u, at + places[tap], w, first + tap, step)
-                store(acc, y, there, apart, size)
+                if fresh > 1 and t.until_aligned(y, there) == 0 and apart % lanes == 0:
+                    store_past_cache(acc, y, there, apart, size)
+                else:
+                    store(acc, y, there, apart, size)
                 at += size
                 there += size
             while at < end:
-                if fresh:
+                if fresh > 0:
                     part = spread_part(bias, channel)
                 else:
                     part = load_part(y, there, apart, end - at)
@@ -105,9 +113,10 @@ def layer(real: types.Float) -> tuple[str, Callable[..., None]]:
                 for n in range(samples):
                     at = block[of.START] + n * sizes[of.SAMPLE_STEP] + c * sizes[of.VOLUME]
                     lay_out(x, at, some, rows, cols, n * size, p, u, maps, sizes, block)
+                fresh = 0 if c > 0 else 2 if some == channels and samples == 1 and sizes[of.LARGE] > 0 else 1
                 multiply(
                     source, line, lines, width, places, some * cells, w, first + c * cells, step, bias,
-                    block[of.CHANNEL], outputs, c == 0, target, to, row, apart,
+                    block[of.CHANNEL], outputs, fresh, target, to, row, apart,
                 )  # fmt: skip
             if samples > 1:
                 for n in range(samples):

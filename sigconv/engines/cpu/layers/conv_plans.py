@@ -10,6 +10,7 @@ import numpy as np
 
 from sigconv.borders import index_of
 from sigconv.engines.cpu.compile import address
+from sigconv.engines.cpu.results import CACHED
 from sigconv.engines.cpu.sizes.conv import (
     BLOCK_CHANNELS,
     CELLS,
@@ -135,6 +136,7 @@ class Layer:
         where = np.cumsum([len(table) for table in tables])[:-1]
         row_step = slide.stride[1]
         volume, out_volume = prod(slide.size), prod(slide.output)
+        out_step = self.groups * self.outputs * out_volume
         facts = [
             *slide.size[1:], volume, slide.kernel[0], prod(slide.kernel), self.channels, self.block_inputs,
             self.groups * self.channels * volume,
@@ -142,7 +144,8 @@ class Layer:
             border != "constant",
             self.phases, self.pitch, self.phase,
             self.layout, self.cells, self.pitch * (1 if self.layout == COLUMNS else row_step), self.apart,
-            self.pitch * row_step, slide.output[2], out_volume, self.groups * self.outputs * out_volume, *where,
+            self.pitch * row_step, slide.output[2], out_volume, out_step,
+            self.samples * out_step * self.itemsize > CACHED, *where,
         ]  # fmt: skip
         return np.concatenate(tables).astype(np.int64), np.array(facts, np.int64)
 

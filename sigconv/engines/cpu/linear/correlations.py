@@ -9,7 +9,6 @@ import numpy as np
 
 from sigconv.engines.cpu.linear import fours, two_passes
 from sigconv.engines.cpu.linear.sliding_jobs import (
-    CACHED,
     KINDS,
     Columns,
     Job,
@@ -21,6 +20,7 @@ from sigconv.engines.cpu.linear.sliding_jobs import (
     planes_of,
     rows_of,
 )
+from sigconv.engines.cpu.results import CACHED
 from sigconv.sliding import Sliding
 
 _KEPT = 64  # plans that are kept for the next call of the same kind

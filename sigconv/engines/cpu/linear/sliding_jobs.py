@@ -19,7 +19,6 @@ from sigconv.sliding import Sliding
 KINDS = {"uint8": "uint8", "uint16": "uint16"}
 _MOVE = 10  # products that cost as much as bringing a number in and out
 _BAND, _BLOCK, _LINE = 32, 4096, 8192  # rows and columns made at a time, and columns where there is one row
-CACHED = 2**23  # results of more bytes than this are written past the cache
 _PARTS, _LEAST = 16, 2**21  # ranges that the work is cut into, at most, and products in one, at least
 
 

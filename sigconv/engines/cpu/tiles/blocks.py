@@ -21,12 +21,14 @@ class BlockShape(NamedTuple):
     fma: Callable[..., Any]
 
 
-def block_shape(dtype: Any, rows: int, columns: int, lanes: int, partial: bool = False) -> BlockShape:
+def block_shape(
+    dtype: Any, rows: int, columns: int, lanes: int, partial: bool = False, past_cache: bool = False
+) -> BlockShape:
     """Operations on blocks of ``rows`` rows of ``columns`` vectors of ``lanes`` numbers.
 
     ``load`` and ``store`` take the distance between rows and how many numbers of each there are; only a ``partial``
-    block, of one column, heeds the latter. ``fma`` multiplies the numbers from x[at], read whole, by w[j + r*step] and
-    adds them to row r.
+    block, of one column, heeds the latter. What is stored ``past_cache`` needs addresses that whole vectors divide.
+    ``fma`` multiplies the numbers from x[at], read whole, by w[j + r*step] and adds them to row r.
     """
     tile = Tile(dtype, rows * columns, lanes)
     pointer, integer = types.CPointer(dtype), types.int64
@@ -89,7 +91,10 @@ def block_shape(dtype: Any, rows: int, columns: int, lanes: int, partial: bool =
                 if partial:
                     masked(builder, "store", ir.VoidType(), [vector, q, align, inside], q)
                 else:
-                    builder.store(vector, q, align=tile.align)
+                    stored = builder.store(vector, q, align=tile.align * lanes if past_cache else tile.align)
+                    if past_cache:
+                        one = ir.Constant(ir.IntType(32), 1)
+                        stored.set_metadata("nontemporal", builder.module.add_metadata([one]))
             return context.get_dummy_value()
 
         return types.none(tile, pointer, integer, integer, integer), codegen
