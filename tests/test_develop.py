@@ -263,12 +263,14 @@ def test_edges_are_white_lines_of_the_dtype():
         ("median:0", "size must be at least 1, got 0"),
         ("median:2.5", "size must be a whole number, got 2.5"),
         ("median:3,4", "'4' is too much: median takes size"),
-        ("median:width=3", "median has no parameter 'width'; it takes size"),
-        ("sobel:3", "'3' is too much: sobel takes no parameters"),
+        ("median:width=3", "median has no parameter 'width'; known are size"),
+        ("sobel:3", "sobel takes no parameters, got '3'"),
         ("edges:0.3,0.1", "low must be at most high, 0.1, got 0.3"),
         ("edges:low=1,low=2", "low is given twice"),
         ("gaussian", "gaussian needs its sigma, such as gaussian:sigma=2"),
         ("1,2;3", "rows must be equally long, got 2 and 1"),
+        ("edges:low=wide", "low must be a number, got 'wide'"),
+        ("edges:sigma=inf", "parameters must be finite, got sigma=inf"),
         ("1,x", "'x' is no number"),
         ("1,nan", "weights and parameters must be finite, got 'nan'"),
         ("", "a kernel needs weights, such as 0,-1,0;-1,5,-1;0,-1,0"),
@@ -296,5 +298,5 @@ def test_pools():
         np.testing.assert_array_equal(Recipe([stages.pool_stage(mode, 2)])(x), expected.astype(np.uint8), err_msg=mode)
     with pytest.raises(ValueError, match="unknown pool 'maxx'; did you mean 'max'"):
         stages.pool_stage("maxx", 2)
-    with pytest.raises(ValueError, match="'3' is too much: max takes no parameters"):
+    with pytest.raises(ValueError, match="max takes no parameters, got '3'"):
         stages.pool_stage("max:3", 2)

@@ -145,23 +145,29 @@ def asked(text: str) -> tuple[str, dict[str, float]]:
     if name not in _NAMED:
         raise ValueError(f"unknown kernel {name!r}; {_hint(name, NAMES)}")
     named = _NAMED[name]
-    if colon and not named.parameters:
-        raise ValueError(f"{name} takes no parameters, got {rest!r}")
-    given: dict[str, float] = {}
-    for place, part in enumerate(rest.split(",") if rest else ()):
-        key, equals, number = (piece.strip() for piece in part.rpartition("="))
-        if not equals:
-            if place >= len(named.parameters):
-                raise ValueError(f"{number!r} is too much: {name} takes {', '.join(named.parameters)}")
-            key = named.parameters[place]
-        if key not in named.parameters:
-            raise ValueError(f"{name} has no parameter {key!r}; {_hint(key, named.parameters)}")
-        if key in given:
-            raise ValueError(f"{key} is given twice")
-        given[key] = _number(key, number)
+    given = parameters(name, rest if colon else None, named.parameters)
     if named.example and named.parameters[0] not in given:
         raise ValueError(f"{name} needs its {named.parameters[0]}, such as {named.example}")
     return name, given
+
+
+def parameters(name: str, text: str | None, known: tuple[str, ...]) -> dict[str, float]:
+    """What stands behind the colon of a text, if there is one: numbers, by name or in the order of those known."""
+    if text is not None and not known:
+        raise ValueError(f"{name} takes no parameters, got {text!r}")
+    given: dict[str, float] = {}
+    for place, part in enumerate(text.split(",") if text else ()):
+        key, equals, number = (piece.strip() for piece in part.rpartition("="))
+        if not equals:
+            if place >= len(known):
+                raise ValueError(f"{number!r} is too much: {name} takes {', '.join(known)}")
+            key = known[place]
+        if key not in known:
+            raise ValueError(f"{name} has no parameter {key!r}; {_hint(key, known)}")
+        if key in given:
+            raise ValueError(f"{key} is given twice")
+        given[key] = _number(key, number)
+    return given
 
 
 def _number(key: str, text: str) -> float:

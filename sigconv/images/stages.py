@@ -297,20 +297,12 @@ def _numbers(text: str) -> np.ndarray:
 
 
 def _given(text: str, name: str, **known: float) -> dict[str, Any]:
-    """Parameters after a colon, by name or in their order, and those of ``known`` that are not given."""
-    found: dict[str, Any] = {}
-    for place, part in enumerate(text.split(",") if text else ()):
-        key, equals, number = (piece.strip() for piece in part.rpartition("="))
-        if not equals:
-            if place >= len(known):
-                raise ValueError(f"{number!r} is too much: {name} takes {', '.join(known) or 'no parameters'}")
-            key = list(known)[place]
-        if key not in known:
-            raise ValueError(f"{name} has no parameter {key!r}; it takes {', '.join(known) or 'none'}")
-        if key in found:
-            raise ValueError(f"{key} is given twice")
-        found[key] = _number(number)
-    return known | found
+    """Parameters behind a colon, and those of ``known`` that are not given; all finite."""
+    given = known | kernels.parameters(name, text or None, tuple(known))
+    for key, value in given.items():
+        if not isfinite(value):
+            raise ValueError(f"weights and parameters must be finite, got {key}={value}")
+    return given
 
 
 def _number(text: str) -> float:
